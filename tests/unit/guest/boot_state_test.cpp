@@ -1,0 +1,49 @@
+#include "hv/guest/boot_state.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace archelon::guest;
+
+TEST_CASE("reset starts at the reset vector with the signature in EDX") {
+  const BootState state = reset_state(0x50654);
+  CHECK(state.cs.base + state.rip == 0xFFFF'FFF0);
+  CHECK(state.gprs[Gpr::kRdx] == 0x50654);
+  CHECK(state.gprs[Gpr::kRax] == 0);
+  CHECK(state.cr0 == 0x6000'0010);
+  CHECK(state.rflags == 2);
+  CHECK(state.dr7 == 0x400);
+  CHECK(state.idtr.limit == 0xFFFF);
+}
+
+TEST_CASE("INIT keeps CR0.CD and CR0.NW and nothing else of CR0") {
+  CHECK(init_state(1, 0x8005'0033).cr0 == 0x10);
+  CHECK(init_state(1, 0xC005'0033).cr0 == 0x4000'0010);
+  CHECK(init_state(1, 0x6000'0010).cr0 == 0x6000'0010);
+}
+
+TEST_CASE("a SIPI starts real mode at its page") {
+  BootState state = init_state(1, 0x8005'0033);
+  apply_startup_vector(state, 0x9A);
+  CHECK(state.cs.selector == 0x9A00);
+  CHECK(state.cs.base == 0x9A000);
+  CHECK(state.rip == 0);
+  CHECK(state.efer == 0);
+}
+
+TEST_CASE("the flat states agree with their descriptor tables") {
+  // Base and limit scattered as in a segment descriptor (SDM Vol. 3A, "Segment Descriptors").
+  const auto access_rights = [](std::uint64_t descriptor) {
+    return static_cast<std::uint32_t>((descriptor >> 40) & 0xF0FF);
+  };
+  const BootState protected_mode = flat_protected_state(0x1000, 0x10'0000);
+  CHECK(protected_mode.cs.access_rights == access_rights(kBootGdtProtected[2]));
+  CHECK(protected_mode.ds.access_rights == access_rights(kBootGdtProtected[3]));
+  CHECK(protected_mode.gdtr.limit == 31);
+  CHECK((protected_mode.cr0 & kCr0Pg) == 0);
+  const BootState long_mode = flat_long_state(0x1000, 0x3000, 0x100'0200);
+  CHECK(long_mode.cs.access_rights == access_rights(kBootGdtLong[2]));
+  CHECK((long_mode.cs.access_rights & kSegmentL) != 0);
+  CHECK((long_mode.cs.access_rights & kSegmentDb) == 0);
+  CHECK(long_mode.cr3 == 0x3000);
+  CHECK(long_mode.efer == 0x500);
+}
