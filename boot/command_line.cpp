@@ -43,9 +43,12 @@ std::optional<T> by_name(const std::array<Name<T>, N>& names, std::string_view t
 
 // Cuts the part before the first `separator` off the front of `rest`.
 std::string_view cut(std::string_view& rest, char separator) {
-  const std::size_t at = rest.find(separator);
-  const std::string_view part = rest.substr(0, at);
-  rest = at == std::string_view::npos ? std::string_view{} : rest.substr(at + 1);
+  std::size_t size = 0;
+  while (size < rest.size() && rest[size] != separator) {
+    ++size;
+  }
+  const std::string_view part(rest.data(), size);
+  rest.remove_prefix(size < rest.size() ? size + 1 : size);
   return part;
 }
 
