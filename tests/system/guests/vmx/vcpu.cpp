@@ -59,14 +59,14 @@ void set_up_guest(Vcpu& vcpu, void (*code)()) {
   write(kGuestCs, selector::kCode);
   write(kGuestCsRights, 0xa09b);
   for (const auto& [sel, rights] : {std::pair{kGuestEs, kGuestEsRights},
-                                   {kGuestSs, kGuestSsRights},
-                                   {kGuestDs, kGuestDsRights}}) {
+                                    {kGuestSs, kGuestSsRights},
+                                    {kGuestDs, kGuestDsRights}}) {
     write(sel, selector::kData);
     write(rights, 0xc093);
   }
   for (const auto& [sel, rights] : {std::pair{kGuestFs, kGuestFsRights},
-                                   {kGuestGs, kGuestGsRights},
-                                   {kGuestLdtr, kGuestLdtrRights}}) {
+                                    {kGuestGs, kGuestGsRights},
+                                    {kGuestLdtr, kGuestLdtrRights}}) {
     write(sel, 0);
     write(rights, 0x10000);
   }
