@@ -7,8 +7,9 @@ set(kernel_flags -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-static
   -fno-stack-protector -fno-pic -fno-pie -mno-red-zone -mcmodel=kernel -O2 -g
   -fcf-protection=none -ffunction-sections -fdata-sections -D_GLIBCXX_ASSERTIONS)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  # -mgeneral-regs-only breaks libstdc++'s headers on Clang; the image check looks for the rest.
-  list(APPEND kernel_flags -mno-sse -mno-mmx -mno-80387)
+  # -mgeneral-regs-only and -mno-80387 break libstdc++'s headers on Clang; the image check looks
+  # for FPU instructions instead.
+  list(APPEND kernel_flags -mno-sse -mno-mmx)
 else()
   list(APPEND kernel_flags -mgeneral-regs-only)
 endif()
@@ -28,5 +29,5 @@ target_compile_options(archelon.elf PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${kernel_f
 set_source_files_properties(${assembly} PROPERTIES COMPILE_OPTIONS "")
 target_link_options(archelon.elf PRIVATE -nostdlib -static -no-pie
   -T${PROJECT_SOURCE_DIR}/linker.ld -Wl,--gc-sections -Wl,-z,max-page-size=4096
-  -Wl,--build-id=none -Wl,--fatal-warnings)
+  -Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings)
 set_target_properties(archelon.elf PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/linker.ld)

@@ -51,6 +51,9 @@ inline constexpr FieldWidth kWidthOf = std::is_same_v<T, std::uint16_t>   ? Fiel
                                        : std::is_same_v<T, std::uint32_t> ? FieldWidth::k32
                                        : std::is_same_v<T, std::uint64_t> ? FieldWidth::k64
                                                                           : FieldWidth::kNatural;
+// Not constexpr: calling it ends the compilation, with its name as the message.
+void encoding_is_not_of_this_width();
+
 }  // namespace detail
 
 template <class T>
@@ -66,7 +69,7 @@ struct Field {
   consteval explicit Field(std::uint32_t field_encoding) : encoding(field_encoding) {
     if (!is_well_formed(field_encoding) || is_high_access(field_encoding) ||
         field_width(field_encoding) != detail::kWidthOf<T>) {
-      throw "the encoding is not of this width";
+      detail::encoding_is_not_of_this_width();
     }
   }
 

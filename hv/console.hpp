@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string_view>
+
+#include "hv/base/log.hpp"
+
+namespace archelon::hv {
+
+// Brings the consoles up and makes them the log's sink.
+void console_init();
+
+// Writes `[archelon] LINE` to every console.
+void console_write_line(std::string_view line);
+
+// Waits, bounded, until what was written has left.
+void console_flush();
+
+}  // namespace archelon::hv

@@ -1,0 +1,66 @@
+// The mem* and str* functions that the compiler and the standard headers call. Written with string
+// instructions so that no optimiser turns them into calls to themselves.
+#include <cstddef>
+#include <cstdint>
+
+extern "C" {
+
+void* memcpy(void* to, const void* from, std::size_t size) {
+  void* destination = to;
+  asm volatile("rep movsb" : "+D"(destination), "+S"(from), "+c"(size) : : "memory");
+  return to;
+}
+
+void* memmove(void* to, const void* from, std::size_t size) {
+  const auto distance =
+      reinterpret_cast<std::uintptr_t>(to) - reinterpret_cast<std::uintptr_t>(from);
+  if (distance >= size) {
+    return memcpy(to, from, size);
+  }
+  void* destination = static_cast<char*>(to) + size - 1;
+  const void* source = static_cast<const char*>(from) + size - 1;
+  asm volatile("std\n\trep movsb\n\tcld"
+               : "+D"(destination), "+S"(source), "+c"(size)
+               :
+               : "memory", "cc");
+  return to;
+}
+
+void* memset(void* to, int value, std::size_t size) {
+  void* destination = to;
+  asm volatile("rep stosb" : "+D"(destination), "+c"(size) : "a"(value) : "memory");
+  return to;
+}
+
+int memcmp(const void* left, const void* right, std::size_t size) {
+  const auto* a = static_cast<const unsigned char*>(left);
+  const auto* b = static_cast<const unsigned char*>(right);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (a[i] != b[i]) {
+      return a[i] < b[i] ? -1 : 1;
+    }
+  }
+  return 0;
+}
+
+void* memchr(const void* memory, int value, std::size_t size) {
+  const auto* bytes = static_cast<const unsigned char*>(memory);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (bytes[i] == static_cast<unsigned char>(value)) {
+      return const_cast<unsigned char*>(bytes + i);
+    }
+  }
+  return nullptr;
+}
+
+std::size_t strlen(const char* text) {
+  std::size_t length = 0;
+  while (text[length] != '\0') {
+    // Keeps the optimiser from recognising strlen in strlen.
+    asm volatile("");
+    ++length;
+  }
+  return length;
+}
+
+}  // extern "C"
