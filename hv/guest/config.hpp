@@ -15,7 +15,7 @@ namespace archelon::guest {
 
 inline constexpr std::string_view kConfigName = "archelon.conf";
 inline constexpr std::size_t kMaxVms = 16;
-inline constexpr std::size_t kMaxVmCpus = 64;
+inline constexpr std::size_t kMaxVmCpus = 16;
 inline constexpr std::size_t kMaxInitrds = 16;
 
 // What L0 does when every VM has ended.

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+using namespace archelon;
 using namespace archelon::guest;
 
 TEST_CASE("reset starts at the reset vector with the signature in EDX") {
@@ -31,19 +32,18 @@ TEST_CASE("a SIPI starts real mode at its page") {
 }
 
 TEST_CASE("the flat states agree with their descriptor tables") {
-  // Base and limit scattered as in a segment descriptor (SDM Vol. 3A, "Segment Descriptors").
-  const auto access_rights = [](std::uint64_t descriptor) {
-    return static_cast<std::uint32_t>((descriptor >> 40) & 0xF0FF);
-  };
   const BootState protected_mode = flat_protected_state(0x1000, 0x10'0000);
-  CHECK(protected_mode.cs.access_rights == access_rights(kBootGdtProtected[2]));
-  CHECK(protected_mode.ds.access_rights == access_rights(kBootGdtProtected[3]));
+  CHECK(protected_mode.cs.access_rights ==
+        arch::decode_descriptor(0, kBootGdtProtected[2]).access_rights);
+  CHECK(protected_mode.ds.access_rights ==
+        arch::decode_descriptor(0, kBootGdtProtected[3]).access_rights);
   CHECK(protected_mode.gdtr.limit == 31);
-  CHECK((protected_mode.cr0 & kCr0Pg) == 0);
+  CHECK(protected_mode.cs == arch::decode_descriptor(0x10, kBootGdtProtected[2]));
+  CHECK(protected_mode.cr0 == 0x11);
   const BootState long_mode = flat_long_state(0x1000, 0x3000, 0x100'0200);
-  CHECK(long_mode.cs.access_rights == access_rights(kBootGdtLong[2]));
-  CHECK((long_mode.cs.access_rights & kSegmentL) != 0);
-  CHECK((long_mode.cs.access_rights & kSegmentDb) == 0);
+  CHECK(long_mode.cs.access_rights == arch::decode_descriptor(0, kBootGdtLong[2]).access_rights);
+  CHECK((long_mode.cs.access_rights & arch::ar::kLong) != 0);
+  CHECK((long_mode.cs.access_rights & arch::ar::kDefaultBig) == 0);
   CHECK(long_mode.cr3 == 0x3000);
   CHECK(long_mode.efer == 0x500);
 }

@@ -106,8 +106,8 @@ TEST_CASE("each mistake is one line with its place and its fix") {
         "4: 'loglevel' is a global key; move it above the first [vm NAME]");
   CHECK(vm_error("just words") == "4: 'just words' is no setting; write KEY = VALUE");
   CHECK(vm_error("cpus =") == "4: 'cpus' has no value; write one or remove the line");
-  CHECK(vm_error("cpus = 0") == "4: cpus is '0'; use a number from 1 to 64");
-  CHECK(vm_error("cpus = 65") == "4: cpus is '65'; use a number from 1 to 64");
+  CHECK(vm_error("cpus = 0") == "4: cpus is '0'; use a number from 1 to 16");
+  CHECK(vm_error("cpus = 17") == "4: cpus is '17'; use a number from 1 to 16");
   CHECK(vm_error("debugcon = e9") == "4: 'e9' is no I/O port; write for example 0xe9");
   CHECK(vm_error("debugcon = 0x10000") == "4: '0x10000' is no I/O port; write for example 0xe9");
   CHECK(vm_error("debug-exit = 0xfffd") == "4: '0xfffd' is no I/O port; write for example 0xe9");
