@@ -2,6 +2,7 @@
 // must not. The bare machine's transcript is the oracle.
 #include "runtime/console.hpp"
 #include "runtime/cpu.hpp"
+#include "vmx/entry_check.hpp"
 #include "vmx/ept.hpp"
 #include "vmx/vcpu.hpp"
 
@@ -38,48 +39,13 @@ std::uint64_t beyond_width() {
   return 1ULL << (cpuid(0x80000008).eax & 0xff);
 }
 
-bool offered(const Options& o) {
-  const std::uint32_t proc2 = o.proc2 | (o.ept_pointer != 0 ? proc2::kEpt : 0);
-  return offers(msr::kVmxPinbased, o.pin) && offers(msr::kVmxProcbased, o.proc) &&
-         offers(msr::kVmxExit, o.exit) && offers(msr::kVmxEntry, o.entry) &&
-         (proc2 == 0 || offers_proc2(proc2));
-}
-
 void flip(Field field, std::uint64_t bits) {
   write(field, read(field) ^ bits);
 }
 
-// Enters once with the spoiled VMCS and prints what came of it.
 template <typename Spoil>
 void check(const char* name, const Options& options, Spoil spoil) {
-  put(name);
-  put(": ");
-  if (!offered(options)) {
-    line("not offered");
-    return;
-  }
-  set_up(vcpu, l2_vmcall, options);
-  spoil();
-  Exit exit;
-  const Outcome outcome = try_run(vcpu, exit);
-  if (!outcome.ok()) {
-    line(outcome);
-    return;
-  }
-  if ((exit.reason & reason::kEntryFailure) != 0) {
-    put_exit(exit);
-    // The VMCS stays clear, and good again once what was spoiled is put right.
-    line();
-    return;
-  }
-  if (exit.reason == reason::kVmcall &&
-      read(kGuestRip) == reinterpret_cast<std::uint64_t>(l2_vmcall)) {
-    line("entered");
-    return;
-  }
-  put("entered, ");
-  put_exit(exit);
-  line();
+  check_entry(vcpu, l2_vmcall, name, options, spoil);
 }
 template <typename Spoil>
 void check(const char* name, Spoil spoil) {

@@ -1,0 +1,29 @@
+"""Each small hypervisor prints the same on the bare machine and under Archelon."""
+
+import transcripts
+
+LIMIT = 300
+
+
+def test_bare_hv_basic(rig):
+    transcripts.check_bare(rig, "hv-basic")
+
+
+def test_bare_vmx_errors(rig):
+    transcripts.check_bare(rig, "vmx-errors")
+
+
+def test_bare_entry_checks(rig):
+    transcripts.check_bare(rig, "entry-checks")
+
+
+def test_hv_basic(rig):
+    transcripts.check_archelon(rig, "hv-basic")
+
+
+def test_vmx_errors(rig):
+    transcripts.check_archelon(rig, "vmx-errors")
+
+
+def test_entry_checks(rig):
+    transcripts.check_archelon(rig, "entry-checks")
