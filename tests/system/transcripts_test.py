@@ -17,6 +17,10 @@ def test_bare_entry_checks(rig):
     transcripts.check_bare(rig, "entry-checks")
 
 
+def test_bare_hv_ept(rig):
+    transcripts.check_bare(rig, "hv-ept")
+
+
 def test_hv_basic(rig):
     transcripts.check_archelon(rig, "hv-basic")
 
@@ -27,3 +31,7 @@ def test_vmx_errors(rig):
 
 def test_entry_checks(rig):
     transcripts.check_archelon(rig, "entry-checks")
+
+
+def test_hv_ept(rig):
+    transcripts.check_archelon(rig, "hv-ept")
