@@ -23,11 +23,33 @@ file(GLOB composition CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/hv/*.cpp ${PROJECT
 file(GLOB_RECURSE assembly CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/boot/*.asm ${PROJECT_SOURCE_DIR}/hv/*.asm
   ${PROJECT_SOURCE_DIR}/vmx/*.asm)
 
-add_executable(archelon.elf ${kernel_sources} ${composition} ${assembly})
-target_compile_options(archelon.elf PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${kernel_flags}>)
+add_library(kernel_objects OBJECT ${kernel_sources} ${composition} ${assembly})
+target_compile_options(kernel_objects PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${kernel_flags}>)
 # NASM gets no C++ warning flags.
 set_source_files_properties(${assembly} PROPERTIES COMPILE_OPTIONS "")
-target_link_options(archelon.elf PRIVATE -nostdlib -static -no-pie
-  -T${PROJECT_SOURCE_DIR}/linker.ld -Wl,--gc-sections -Wl,-z,max-page-size=4096
-  -Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings)
-set_target_properties(archelon.elf PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/linker.ld)
+
+# Two links: the first image gives the table of functions for backtraces, the second carries it.
+# linker.ld places the table after the code, so that no function moves.
+function(archelon_image name)
+  add_executable(${name} $<TARGET_OBJECTS:kernel_objects> ${ARGN})
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX
+    LINK_DEPENDS ${PROJECT_SOURCE_DIR}/linker.ld)
+  target_link_options(${name} PRIVATE -nostdlib -static
+    $<$<CXX_COMPILER_ID:GNU>:-no-pie>
+    -T${PROJECT_SOURCE_DIR}/linker.ld -Wl,--gc-sections -Wl,-z,max-page-size=4096
+    -Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings)
+endfunction()
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+set(symbols ${CMAKE_CURRENT_BINARY_DIR}/symbols)
+archelon_image(archelon-unsymbolised.elf)
+add_custom_command(OUTPUT ${symbols}.o
+  COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/symbols.py ${CMAKE_NM}
+    $<TARGET_FILE:archelon-unsymbolised.elf> ${symbols}.bin
+  COMMAND ${CMAKE_OBJCOPY} -I binary -O elf64-x86-64
+    --rename-section .data=.symbols,alloc,load,readonly,data,contents ${symbols}.bin ${symbols}.o
+  DEPENDS archelon-unsymbolised.elf ${PROJECT_SOURCE_DIR}/tools/symbols.py
+  COMMENT "Collecting the function names"
+  VERBATIM)
+set_source_files_properties(${symbols}.o PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+archelon_image(archelon.elf ${symbols}.o)

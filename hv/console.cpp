@@ -42,6 +42,10 @@ void console_write_line(std::string_view line) {
   sink(LogLevel::kInfo, line);
 }
 
+void console_panic_line(std::string_view line) {
+  sink(LogLevel::kInfo, line);
+}
+
 void console_flush() {}
 
 }  // namespace archelon::hv

@@ -1,30 +1,48 @@
 #include <cstdint>
 
 #include "hv/base/log.hpp"
+#include "hv/boot_information.hpp"
 #include "hv/console.hpp"
+#include "hv/hw/cpu.hpp"
 #include "hv/hw/direct_map.hpp"
 #include "hv/hw/instructions.hpp"
+#include "hv/hw/interrupts.hpp"
+#include "hv/hw/paging.hpp"
+#include "hv/machine.hpp"
 
 namespace archelon::hv {
 namespace {
 
-// Multiboot2 Specification, "Machine state": what EAX holds.
-constexpr std::uint32_t kMultiboot2BootloaderMagic = 0x36d76289;
-
-}  // namespace
-
-extern "C" [[noreturn]] void kernel_main(std::uint32_t magic, std::uint32_t mbi,
-                                         std::uint32_t image_base) {
-  hw::set_image_base(Hpa(image_base));
-  console_init();
-  log_info("image at {}, boot information at {}", Hpa(image_base), Hpa(mbi));
-  if (magic != kMultiboot2BootloaderMagic) {
-    log_error("started by no multiboot2 loader (magic {:#x}); halted", magic);
-  }
+[[noreturn]] void halt() {
+  console_flush();
   for (;;) {
     hw::cli();
     hw::hlt();
   }
+}
+
+// The second half of the start: on the boot CPU's own stack and the final page tables.
+[[noreturn]] void run() {
+  log_info("{} MiB usable", machine().memory.bytes(boot::MemoryKind::kUsable) >> 20);
+  halt();
+}
+
+}  // namespace
+
+extern "C" [[noreturn]] void kernel_main(std::uint32_t magic, std::uint32_t boot_information,
+                                         std::uint32_t image_base) {
+  hw::set_image_base(Hpa(image_base));
+  hw::init_this_cpu(0);
+  hw::add_cpu(0);
+  hw::disable_pics();
+  console_init();
+  log_info("Archelon: loaded at {}", Hpa(image_base));
+  if (!read_boot_information(magic, Hpa(boot_information)) || !hw::init_paging(machine().memory) ||
+      !hw::make_stacks(0)) {
+    log_error("halted");
+    halt();
+  }
+  hw::switch_to_own_stack(run);
 }
 
 }  // namespace archelon::hv
