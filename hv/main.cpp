@@ -1,5 +1,7 @@
 #include <cstdint>
 
+#include "drivers/hw/ports.hpp"
+#include "drivers/pic8259.hpp"
 #include "hv/base/log.hpp"
 #include "hv/boot_information.hpp"
 #include "hv/console.hpp"
@@ -8,7 +10,9 @@
 #include "hv/hw/instructions.hpp"
 #include "hv/hw/interrupts.hpp"
 #include "hv/hw/paging.hpp"
+#include "hv/hw/smp.hpp"
 #include "hv/machine.hpp"
+#include "hv/platform.hpp"
 
 namespace archelon::hv {
 namespace {
@@ -23,7 +27,10 @@ namespace {
 
 // The second half of the start: on the boot CPU's own stack and the final page tables.
 [[noreturn]] void run() {
-  log_info("{} MiB usable", machine().memory.bytes(boot::MemoryKind::kUsable) >> 20);
+  init_platform();
+  hw::start_all_cpus(platform().acpi.madt, platform().tsc.hz, halt);
+  log_info("{} CPUs, {} MiB of memory free", hw::cpu_count(),
+           machine().memory.bytes(boot::MemoryKind::kUsable) >> 20);
   halt();
 }
 
@@ -34,7 +41,8 @@ extern "C" [[noreturn]] void kernel_main(std::uint32_t magic, std::uint32_t boot
   hw::set_image_base(Hpa(image_base));
   hw::init_this_cpu(0);
   hw::add_cpu(0);
-  hw::disable_pics();
+  drivers::HwPorts ports;
+  drivers::disable_8259(ports, hw::kPicBase);
   console_init();
   log_info("Archelon: loaded at {}", Hpa(image_base));
   if (!read_boot_information(magic, Hpa(boot_information)) || !hw::init_paging(machine().memory) ||

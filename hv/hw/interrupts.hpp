@@ -29,7 +29,4 @@ void handle_interrupt(std::uint8_t vector);
 using InterruptAcknowledge = void (*)();
 void set_interrupt_acknowledge(InterruptAcknowledge acknowledge);
 
-// Moves the two 8259s to kPicBase and masks every line.
-void disable_pics();
-
 }  // namespace archelon::hw
