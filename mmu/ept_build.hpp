@@ -132,12 +132,12 @@ class EptBuilder {
   }
 
   [[nodiscard]] std::uint64_t load(Hpa entry) const {
-    const auto value = read_value<std::uint64_t>(*memory_, entry);
+    const auto value = load_entry(*memory_, entry);
     ARCHELON_ASSERT(value.has_value());
     return *value;
   }
   void store(Hpa entry, std::uint64_t value) {
-    ARCHELON_ASSERT(write_value(*memory_, entry, value));
+    ARCHELON_ASSERT(store_entry(*memory_, entry, value));
   }
   [[nodiscard]] static Hpa entry_address(Hpa table, unsigned index) {
     return table + std::uint64_t{index} * 8;

@@ -81,7 +81,7 @@ requires PhysicalMemory<M, A>
   for (walk.level = root.levels;; --walk.level) {
     auto& step = walk.steps[walk.level - 1];
     step.address = table + std::uint64_t{ept::level_index(input, walk.level)} * 8;
-    step.entry = read_value<std::uint64_t>(memory, step.address).value_or(~std::uint64_t{0});
+    step.entry = load_entry(memory, step.address).value_or(~std::uint64_t{0});
     walk.rights = walk.rights & ept::rights_of(step.entry, features.mode_based);
     if (!ept::is_present(step.entry, features.mode_based)) {
       walk.outcome = WalkOutcome::kViolation;

@@ -1,19 +1,87 @@
 #pragma once
 
+#include <atomic>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "hv/base/memory.hpp"
 
+// Access to table entries, which other CPUs and the CPU's own page walker read and change at the
+// same time: each is one access of the entry's size. Memories that can point to their bytes
+// (`pointer(address, size)`, null where that is not RAM; or `pointer(address)`, never null) are
+// accessed through the pointer; the others, through read, write and, where they have it, a 64-bit
+// `compare_exchange(address, expected, desired)`.
 namespace archelon::mmu {
 
-// Changes a table entry from `expected` to `desired`; false where it does not hold `expected` or
-// is not memory. One atomic step where M has `compare_exchange`, which L0's memories have: other
-// CPUs, and the CPU's own page walker, update entries at the same time.
+namespace detail {
+
+template <class M, class A>
+concept PointsBounded = requires(M& memory, A address) {
+  { memory.pointer(address, std::uint64_t{8}) } -> std::same_as<std::byte*>;
+};
+template <class M, class A>
+concept Points = requires(M& memory, A address) {
+  { memory.pointer(address) } -> std::same_as<std::byte*>;
+};
+
+template <class T, class M, class A>
+[[nodiscard]] T* entry_pointer(M& memory, A address) {
+  if constexpr (PointsBounded<M, A>) {
+    return reinterpret_cast<T*>(memory.pointer(address, sizeof(T)));
+  } else {
+    return reinterpret_cast<T*>(memory.pointer(address));
+  }
+}
+
+template <class M, class A>
+inline constexpr bool kPoints = PointsBounded<M, A> || Points<M, A>;
+
+}  // namespace detail
+
+// Addresses are aligned to the size of T.
+template <class T = std::uint64_t, class M, class A>
+[[nodiscard]] std::optional<T> load_entry(M& memory, A address) {
+  if constexpr (detail::kPoints<M, A>) {
+    T* entry = detail::entry_pointer<T>(memory, address);
+    if (entry == nullptr) {
+      return std::nullopt;
+    }
+    return std::atomic_ref<T>(*entry).load(std::memory_order_acquire);
+  } else {
+    return read_value<T>(memory, address);
+  }
+}
+
+// What was stored before is visible to whoever sees this entry.
+template <class T, class M, class A>
+[[nodiscard]] bool store_entry(M& memory, A address, T value) {
+  if constexpr (detail::kPoints<M, A>) {
+    T* entry = detail::entry_pointer<T>(memory, address);
+    if (entry == nullptr) {
+      return false;
+    }
+    std::atomic_ref<T>(*entry).store(value, std::memory_order_release);
+    return true;
+  } else {
+    return write_value(memory, address, value);
+  }
+}
+
+// Changes an entry from `expected` to `desired`; false where it does not hold `expected` or is not
+// memory.
 template <class T, class M, class A>
 [[nodiscard]] bool exchange_entry(M& memory, A address, T expected, T desired) {
-  if constexpr (requires {
-                  { memory.compare_exchange(address, expected, desired) } -> std::same_as<bool>;
-                }) {
+  if constexpr (detail::kPoints<M, A>) {
+    T* entry = detail::entry_pointer<T>(memory, address);
+    return entry != nullptr &&
+           std::atomic_ref<T>(*entry).compare_exchange_strong(expected, desired);
+  } else if constexpr (sizeof(T) == 8 && requires {
+                         {
+                           memory.compare_exchange(address, expected, desired)
+                           } -> std::same_as<bool>;
+                       }) {
     return memory.compare_exchange(address, expected, desired);
   } else {
     return read_value<T>(memory, address) == expected && write_value(memory, address, desired);
