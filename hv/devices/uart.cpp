@@ -225,10 +225,10 @@ std::optional<std::uint8_t> Uart::write(unsigned index, std::uint8_t value) {
 }
 
 void Uart::reset() {
-  const ByteRing<kBacklog> backlog = backlog_;
+  const Uart before = *this;
   *this = Uart();
-  backlog_ = backlog;
-  refill();
+  fifo_ = before.fifo_;
+  backlog_ = before.backlog_;
 }
 
 }  // namespace archelon::devices

@@ -27,7 +27,7 @@ class Uart {
   // THRE interrupt and begins the next, and an edge-triggered input must see both.
   [[nodiscard]] bool take_dip();
 
-  // Registers to power-on state; input that waits is kept.
+  // Registers to power-on state; input not yet read is kept.
   void reset();
 
  private:
