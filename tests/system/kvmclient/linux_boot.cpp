@@ -178,10 +178,10 @@ class Ports {
   int code_ = 0;
 };
 
+// Makes KVM_RUN return, also if it was not running when the signal came.
+volatile std::uint8_t* immediate_exit = nullptr;
 void on_alarm(int) {
-  constexpr char kMessage[] = "\nkvmclient: the time is up\n";
-  [[maybe_unused]] const ssize_t n = ::write(STDOUT_FILENO, kMessage, sizeof kMessage - 1);
-  _exit(kTimeout);
+  *immediate_exit = 1;
 }
 
 }  // namespace
@@ -189,6 +189,7 @@ void on_alarm(int) {
 int boot_linux(const BootOptions& options) {
   Vm vm(options.memory_mib << 20, true);
   load_linux(vm, options);
+  immediate_exit = &vm.exit().immediate_exit;
   std::signal(SIGALRM, on_alarm);
   alarm(options.timeout_seconds);
   Ports ports(vm);
@@ -200,7 +201,12 @@ int boot_linux(const BootOptions& options) {
     std::fflush(stdout);
   };
   for (;;) {
-    if (!vm.run()) continue;
+    if (!vm.run()) {
+      if (*immediate_exit == 0) continue;
+      std::printf("\nkvmclient: the time is up, rip %#llx\n", vm.regs().rip);
+      say_exits("was ended");
+      return kTimeout;
+    }
     kvm_run& exit = vm.exit();
     switch (exit.exit_reason) {
       case KVM_EXIT_IO: {

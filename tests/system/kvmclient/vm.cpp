@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <vector>
 
 #include "error.hpp"
 
@@ -17,7 +16,18 @@ namespace {
 // Where no guest of ours has memory: KVM's own pages for a CPU without unrestricted guest.
 constexpr std::uint64_t kIdentityMap = 0xfffbc000;
 constexpr unsigned long kTss = 0xfffbd000;
-constexpr int kCpuidEntries = 128;
+constexpr std::uint32_t kCpuidEntries = 128;
+
+// struct kvm_cpuid2 as C sees it: in C++ its flexible array makes the header's own one larger, and
+// with it the requests' numbers, which carry its size.
+struct Cpuid {
+  std::uint32_t count = kCpuidEntries;
+  std::uint32_t padding = 0;
+  kvm_cpuid_entry2 entries[kCpuidEntries]{};
+};
+static_assert(offsetof(Cpuid, entries) == 8);
+constexpr unsigned long kGetSupportedCpuid = _IOC(_IOC_READ | _IOC_WRITE, KVMIO, 0x05, 8);
+constexpr unsigned long kSetCpuid = _IOC(_IOC_WRITE, KVMIO, 0x90, 8);
 
 template <typename... Argument>
 int call(const char* what, int fd, unsigned long request, Argument... argument) {
@@ -28,16 +38,14 @@ int call(const char* what, int fd, unsigned long request, Argument... argument) 
 
 // All that KVM can give; the APIC id is that of the only CPU, 0.
 void set_cpuid(int kvm, int vcpu) {
-  std::vector<std::uint8_t> bytes(sizeof(kvm_cpuid2) + kCpuidEntries * sizeof(kvm_cpuid_entry2));
-  auto* cpuid = reinterpret_cast<kvm_cpuid2*>(bytes.data());
-  cpuid->nent = kCpuidEntries;
-  call("KVM_GET_SUPPORTED_CPUID", kvm, KVM_GET_SUPPORTED_CPUID, cpuid);
-  for (std::uint32_t i = 0; i < cpuid->nent; ++i) {
-    kvm_cpuid_entry2& e = cpuid->entries[i];
+  Cpuid cpuid;
+  call("KVM_GET_SUPPORTED_CPUID", kvm, kGetSupportedCpuid, &cpuid);
+  for (std::uint32_t i = 0; i < cpuid.count; ++i) {
+    kvm_cpuid_entry2& e = cpuid.entries[i];
     if (e.function == 1) e.ebx = (e.ebx & 0x0000ffff) | 1U << 16;
     if (e.function == 0xb || e.function == 0x1f) e.edx = 0;
   }
-  call("KVM_SET_CPUID2", vcpu, KVM_SET_CPUID2, cpuid);
+  call("KVM_SET_CPUID2", vcpu, kSetCpuid, &cpuid);
 }
 
 }  // namespace
