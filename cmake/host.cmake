@@ -27,8 +27,8 @@ function(archelon_test_binary name)
   add_executable(${name} ${ARGN})
   target_compile_definitions(${name} PRIVATE ARCHELON_HOST=1
     ARCHELON_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
-  target_link_libraries(${name} PRIVATE catch_main test_support
-    -Wl,--start-group ${pure_libraries} -Wl,--end-group)
+  target_link_libraries(${name} PRIVATE catch_main
+    -Wl,--start-group ${pure_libraries} test_support -Wl,--end-group)
   add_test(NAME ${name} COMMAND ${name} --warn NoTests)
 endfunction()
 
