@@ -65,6 +65,7 @@ bool read_boot_information(std::uint32_t magic, Hpa address) {
                 problem.offset);
   }
   g_machine.options = boot::parse_command_line(info.command_line);
+  set_log_level(g_machine.options.log_level.value_or(boot::kDefaultLogLevel));
   for (const boot::CommandLineProblem& problem : g_machine.options.problems) {
     log_warning("command line: {}: {}", problem.argument, problem.text);
   }

@@ -1,21 +1,62 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
 
+#include "boot/command_line.hpp"
+#include "boot/multiboot2.hpp"
 #include "hv/base/log.hpp"
 
+// What L0 prints and reads. Every line is whole on every console: one lock covers them all. Nothing
+// here waits for a device without a bound.
 namespace archelon::hv {
 
-// Brings the consoles up and makes them the log's sink.
+// Makes the log ring the log's sink; lines are kept until consoles are opened.
 void console_init();
 
-// Writes `[archelon] LINE` to every console.
-void console_write_line(std::string_view line);
+// Opens the serial consoles and the debug console of `list`, closes the others, and shows each new
+// one the log so far. One that is not there is logged and left out.
+void console_open(const boot::ConsoleList& list);
 
-// As console_write_line, but for a panic: neither waits for a lock nor needs the log.
-void console_panic_line(std::string_view line);
+// Where `list` has kVga, opens the screen that the loader left (without `framebuffer`, VGA text at
+// its usual place) and shows it the log so far. Its memory is mapped here, so that paging must be
+// up.
+void console_open_screen(const boot::ConsoleList& list,
+                         const std::optional<boot::Framebuffer>& framebuffer);
 
-// Waits, bounded, until what was written has left.
+// For a start that fails before its options are known: COM1, the debug console and VGA text, on the
+// start code's page tables.
+void console_open_emergency();
+
+// Writes `[archelon] TEXT` and, for VM output, `[VM] TEXT`; neither goes to the log ring.
+void console_write_line(std::string_view text);
+void console_write_vm_line(std::string_view vm, std::string_view text);
+
+// Writes `text` as it is, `\n` being a line end: the shell's prompt and echo. A line that comes
+// while the cursor is not at a line's start goes to the next.
+void console_write_text(std::string_view text);
+
+// The next character typed on any serial console. Never waits.
+[[nodiscard]] std::optional<char> console_read();
+
+// Sends what is queued as far as the devices take it now. Whoever idles or loops calls it.
+void console_poll();
+
+// Before `polled` is set, which promises regular console_poll() calls, each line is sent before the
+// writer goes on.
+void console_set_polled(bool polled);
+
+// Waits, bounded, until everything has left.
 void console_flush();
+
+// As console_write_line and sent at once, for a panic: waits for no lock.
+void console_panic_line(std::string_view text);
+
+// The line of the log at `cursor` (0 at first), which moves on; nothing at the end. Of lines that
+// were overwritten meanwhile the oldest left is next.
+[[nodiscard]] std::optional<std::string_view> console_log_line(std::uint64_t& cursor,
+                                                               std::span<char> out);
 
 }  // namespace archelon::hv

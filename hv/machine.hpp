@@ -11,7 +11,11 @@ namespace archelon::hv {
 struct Machine {
   boot::BootInfo boot;
   boot::MemoryMap memory;
-  boot::Options options;
+  boot::Options options;  // of the command line
+
+  [[nodiscard]] boot::ConsoleList consoles() const {
+    return options.consoles.value_or(boot::default_consoles());
+  }
 };
 
 [[nodiscard]] Machine& machine();

@@ -25,6 +25,13 @@ namespace {
   }
 }
 
+// A start that cannot go on: the reason is in the log.
+[[noreturn]] void fail() {
+  console_open_emergency();
+  log_error("halted");
+  halt();
+}
+
 // The second half of the start: on the boot CPU's own stack and the final page tables.
 [[noreturn]] void run() {
   init_platform();
@@ -45,11 +52,15 @@ extern "C" [[noreturn]] void kernel_main(std::uint32_t magic, std::uint32_t boot
   drivers::disable_8259(ports, hw::kPicBase);
   console_init();
   log_info("Archelon: loaded at {}", Hpa(image_base));
-  if (!read_boot_information(magic, Hpa(boot_information)) || !hw::init_paging(machine().memory) ||
-      !hw::make_stacks(0)) {
-    log_error("halted");
-    halt();
+  if (!read_boot_information(magic, Hpa(boot_information))) {
+    fail();
   }
+  console_open(machine().consoles());
+  if (!hw::init_paging(machine().memory) || !hw::make_stacks(0)) {
+    log_error("not enough memory for L0's own page tables and stacks");
+    fail();
+  }
+  console_open_screen(machine().consoles(), machine().boot.framebuffer);
   hw::switch_to_own_stack(run);
 }
 

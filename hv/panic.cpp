@@ -31,7 +31,6 @@ void print(std::string_view pattern, const Args&... args) {
 
 [[noreturn]] void finish(std::string_view reason) {
   print("panic: {}", reason);
-  console_flush();
   halt();
 }
 

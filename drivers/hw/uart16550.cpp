@@ -23,6 +23,7 @@ constexpr std::uint8_t kFifosEnabled = 0xc0;
 constexpr std::uint8_t kDtrRts = 0x03;
 constexpr std::uint8_t kDataReady = 0x01;
 constexpr std::uint8_t kTransmitterEmpty = 0x20;
+constexpr std::uint8_t kTransmitterIdle = 0x40;
 constexpr std::uint32_t kBaud = 115200;
 
 }  // namespace
@@ -67,6 +68,11 @@ std::size_t Uart16550::write_some(std::span<const char> bytes) {
     hw::out8(static_cast<std::uint16_t>(port_ + kData), static_cast<std::uint8_t>(bytes[i]));
   }
   return count;
+}
+
+bool Uart16550::is_idle() const {
+  return port_ == 0 ||
+         (hw::in8(static_cast<std::uint16_t>(port_ + kLineStatus)) & kTransmitterIdle) != 0;
 }
 
 std::optional<char> Uart16550::read() {

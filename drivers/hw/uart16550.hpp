@@ -22,6 +22,9 @@ class Uart16550 {
   // waits: 0 while the transmitter is busy.
   std::size_t write_some(std::span<const char> bytes);
 
+  // True once the last character has left the wire, or where there is no UART.
+  [[nodiscard]] bool is_idle() const;
+
   [[nodiscard]] std::optional<char> read();
 
  private:
