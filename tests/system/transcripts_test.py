@@ -21,6 +21,14 @@ def test_bare_hv_ept(rig):
     transcripts.check_bare(rig, "hv-ept")
 
 
+def test_bare_hv_events(rig):
+    transcripts.check_bare(rig, "hv-events")
+
+
+def test_bare_hv_timers(rig):
+    transcripts.check_bare(rig, "hv-timers")
+
+
 def test_hv_basic(rig):
     transcripts.check_archelon(rig, "hv-basic")
 
@@ -35,3 +43,11 @@ def test_entry_checks(rig):
 
 def test_hv_ept(rig):
     transcripts.check_archelon(rig, "hv-ept")
+
+
+def test_hv_events(rig):
+    transcripts.check_archelon(rig, "hv-events")
+
+
+def test_hv_timers(rig):
+    transcripts.check_archelon(rig, "hv-timers")

@@ -192,6 +192,7 @@ inline constexpr std::uint32_t kRdmsr = 31;
 inline constexpr std::uint32_t kWrmsr = 32;
 inline constexpr std::uint32_t kInvalidGuestState = 33;
 inline constexpr std::uint32_t kMsrLoading = 34;
+inline constexpr std::uint32_t kTprBelowThreshold = 43;
 inline constexpr std::uint32_t kEptViolation = 48;
 inline constexpr std::uint32_t kEptMisconfiguration = 49;
 inline constexpr std::uint32_t kPreemptionTimer = 52;

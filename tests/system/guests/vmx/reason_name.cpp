@@ -40,6 +40,8 @@ const char* reason_name(std::uint32_t reason) {
       return "invalid-guest-state";
     case reason::kMsrLoading:
       return "msr-loading";
+    case reason::kTprBelowThreshold:
+      return "tpr-below-threshold";
     case reason::kEptViolation:
       return "ept-violation";
     case reason::kEptMisconfiguration:
