@@ -28,8 +28,6 @@ bool in_x2apic_mode() {
 }
 
 void enable(bool x2apic) {
-  outb(0x21, 0xff);
-  outb(0xa1, 0xff);
   std::uint64_t base = rdmsr(msr::kApicBase) | kBaseEnable;
   if (x2apic) base |= kBaseX2apic;
   wrmsr(msr::kApicBase, base);

@@ -26,7 +26,7 @@ inline constexpr std::uint32_t kMasked = 1U << 16;
 inline constexpr std::uint8_t kSpuriousVector = 0xff;
 
 bool has_x2apic();
-// Masks both 8259s and enables this CPU's LAPIC by software.
+// Enables this CPU's LAPIC by software.
 void enable(bool x2apic);
 bool in_x2apic_mode();
 
