@@ -4,7 +4,6 @@ namespace archelon::devices {
 namespace {
 
 constexpr std::uint8_t kBytePrefix = 0x0a;
-constexpr std::uint8_t kWordPrefix = 0x0b;
 constexpr std::uint8_t kDwordPrefix = 0x0c;
 constexpr std::uint8_t kStringPrefix = 0x0d;
 constexpr std::uint8_t kQwordPrefix = 0x0e;

@@ -17,6 +17,14 @@ enum class DeliveryMode : std::uint8_t {
   kExtInt = 7,
 };
 
+// Bits 10:8, where every one of those words has its delivery mode.
+[[nodiscard]] constexpr DeliveryMode delivery_mode(std::uint64_t word) {
+  return static_cast<DeliveryMode>(word >> 8 & 7);
+}
+
+// Vectors 0 to 15 are the CPU's own exceptions: no APIC sends or accepts them.
+inline constexpr std::uint8_t kFirstLegalVector = 16;
+
 enum class Shorthand : std::uint8_t { kNone = 0, kSelf = 1, kAll = 2, kOthers = 3 };
 
 // What travels from an ICR or an IOAPIC to the local APICs.

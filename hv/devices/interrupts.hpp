@@ -123,7 +123,7 @@ class Interrupts {
   }
 
   void advance_timer(unsigned cpu, std::uint64_t now_ns) {
-    if (lapics_[cpu].advance(now_ns)) {
+    if (now_ns >= lapics_[cpu].next_deadline_ns() && lapics_[cpu].advance(now_ns)) {
       host_.kick(cpu);
     }
   }

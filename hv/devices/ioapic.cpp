@@ -20,10 +20,6 @@ constexpr std::uint64_t kLogical = 0x0800;
 constexpr std::uint64_t kReadOnly = 0x5000;  // remote IRR and delivery status
 constexpr std::uint64_t kEntryBits = 0xff00'0000'0001'ffff;
 
-DeliveryMode delivery_mode(std::uint64_t entry) {
-  return static_cast<DeliveryMode>(entry >> 8 & 7);
-}
-
 // Only fixed and lowest-priority interrupts are level-triggered, whatever the trigger bit says.
 bool is_level(std::uint64_t entry) {
   return (entry & kLevel) != 0 && delivery_mode(entry) <= DeliveryMode::kLowestPriority;

@@ -41,7 +41,12 @@ class LocalApic {
 
   [[nodiscard]] std::uint64_t base_msr() const { return base_msr_; }
   Status<Gp> set_base_msr(std::uint64_t value);
-  [[nodiscard]] Mode mode() const;
+  [[nodiscard]] Mode mode() const {
+    if ((base_msr_ & kBaseEnable) == 0) {
+      return Mode::kDisabled;
+    }
+    return (base_msr_ & kBaseX2apic) != 0 ? Mode::kX2apic : Mode::kXapic;
+  }
   [[nodiscard]] Gpa1 base() const;
   [[nodiscard]] std::uint32_t id() const { return id_; }
 
@@ -51,7 +56,10 @@ class LocalApic {
   Result<ApicEffect, Gp> msr_write(unsigned index, std::uint64_t value, std::uint64_t now_ns);
   [[nodiscard]] std::uint8_t tpr() const { return tpr_; }
   void set_tpr(std::uint8_t value) { tpr_ = value; }
-  [[nodiscard]] std::uint8_t ppr() const;
+  [[nodiscard]] std::uint8_t ppr() const {
+    const unsigned in_service = isr_.highest().value_or(0) & 0xf0u;
+    return in_service > (tpr_ & 0xf0u) ? static_cast<std::uint8_t>(in_service) : tpr_;
+  }
   [[nodiscard]] LapicTimer& timer() { return timer_; }
   [[nodiscard]] const LapicTimer& timer() const { return timer_; }
 
@@ -60,7 +68,13 @@ class LocalApic {
   // A fixed interrupt arrives. False when it is not accepted (software-disabled, illegal vector).
   bool accept(std::uint8_t vector, bool level_triggered);
   // The vector that the CPU would take now.
-  [[nodiscard]] std::optional<std::uint8_t> deliverable() const;
+  [[nodiscard]] std::optional<std::uint8_t> deliverable() const {
+    if (irr_.empty() || mode() == Mode::kDisabled) {
+      return std::nullopt;
+    }
+    const std::uint8_t vector = *irr_.highest();
+    return vector >> 4 > ppr() >> 4 ? std::optional(vector) : std::nullopt;
+  }
   // Moves `vector`, the deliverable one, from IRR to ISR.
   void acknowledge(std::uint8_t vector);
 
@@ -72,7 +86,9 @@ class LocalApic {
   [[nodiscard]] std::optional<LocalInterrupt> lint0() const;
 
   // kNever when no expiry would interrupt.
-  [[nodiscard]] std::uint64_t next_deadline_ns() const;
+  [[nodiscard]] std::uint64_t next_deadline_ns() const {
+    return (lvt_[kTimer] & kLvtMasked) != 0 ? kNever : timer_.expiry_ns();
+  }
   // Fires the timer if it is due; true when that made an interrupt.
   bool advance(std::uint64_t now_ns);
 
@@ -81,9 +97,13 @@ class LocalApic {
   [[nodiscard]] const VectorSet& tmr() const { return tmr_; }
 
  private:
+  static constexpr std::uint64_t kBaseX2apic = std::uint64_t{1} << 10;
+  static constexpr std::uint64_t kBaseEnable = std::uint64_t{1} << 11;
+  static constexpr std::uint32_t kLvtMasked = 0x0001'0000;
+  static constexpr std::uint32_t kSpuriousEnable = 0x0000'0100;
   enum Lvt : unsigned { kTimer, kThermal, kPerformance, kLint0, kLint1, kError, kLvtCount };
 
-  [[nodiscard]] bool software_enabled() const;
+  [[nodiscard]] bool software_enabled() const { return (spurious_ & kSpuriousEnable) != 0; }
   [[nodiscard]] std::uint32_t logical_id() const;
   [[nodiscard]] std::uint32_t read_register(unsigned index, std::uint64_t now_ns) const;
   ApicEffect write_register(unsigned index, std::uint32_t value, std::uint64_t now_ns);

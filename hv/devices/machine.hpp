@@ -95,7 +95,7 @@ class Machine {
   // As above, of what belongs to one CPU: its APIC timer, and the machine's timers for CPU 0.
   [[nodiscard]] std::uint64_t next_deadline_ns(unsigned cpu) const {
     const std::uint64_t own = lapic(cpu).next_deadline_ns();
-    return cpu == 0 ? std::min(own, shared_deadline_ns()) : own;
+    return cpu == 0 ? std::min(own, shared_deadline_ns_) : own;
   }
   // Fires what is due. Cheap when nothing is.
   void advance(std::uint64_t now_ns) {
@@ -153,26 +153,34 @@ class Machine {
     interrupts_.set_line(kRtcIrq, rtc_.line());
     interrupts_.set_line(kSciIrq, pm_.line());
   }
-  [[nodiscard]] std::uint64_t shared_deadline_ns() const {
-    return std::min({pit_.next_edge_ns(), rtc_.next_deadline_ns(), pm_.next_deadline_ns()});
-  }
+  // After a change of a local APIC's timer.
   void update_deadline() {
-    deadline_ns_ = shared_deadline_ns();
+    deadline_ns_ = shared_deadline_ns_;
     for (unsigned i = 0; i < interrupts_.cpus(); ++i) {
       deadline_ns_ = std::min(deadline_ns_, lapic(i).next_deadline_ns());
     }
   }
+  // After a change of the PIT, the RTC or the PM block.
+  void update_shared_deadline() {
+    shared_deadline_ns_ =
+        std::min({pit_.next_edge_ns(), rtc_.next_deadline_ns(), pm_.next_deadline_ns()});
+    update_deadline();
+  }
   void fire(std::uint64_t now_ns) {
+    for (unsigned i = 0; i < interrupts_.cpus(); ++i) {
+      interrupts_.advance_timer(i, now_ns);
+    }
+    if (now_ns < shared_deadline_ns_) {
+      update_deadline();
+      return;
+    }
     if (pit_.take_edge(now_ns)) {
       interrupts_.pulse(kPitIrq);
     }
     rtc_.advance(now_ns);
     pm_.advance(now_ns);
-    for (unsigned i = 0; i < interrupts_.cpus(); ++i) {
-      interrupts_.advance_timer(i, now_ns);
-    }
     update_lines();
-    update_deadline();
+    update_shared_deadline();
   }
   void power(PowerEvent event, std::uint32_t code) { host_.power(event, code); }
 
@@ -186,6 +194,7 @@ class Machine {
   PciConfig pci_;
   KeyboardController keyboard_;
   std::uint64_t deadline_ns_ = kNever;
+  std::uint64_t shared_deadline_ns_ = kNever;  // of all but the local APICs
   std::uint8_t reset_control_ = 0;
   std::uint8_t post_code_ = 0;
 };

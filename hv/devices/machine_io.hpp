@@ -21,7 +21,7 @@ void Machine<H>::reset(std::uint64_t now_ns) {
   }
   interrupts_.reset(config_.firmware_handoff);
   update_lines();
-  update_deadline();
+  update_shared_deadline();
 }
 
 template <MachineHost H>
@@ -92,7 +92,7 @@ std::uint8_t Machine<H>::read_port(std::uint16_t port, std::uint64_t now_ns) {
     case 0x71: {
       const std::uint8_t value = rtc_.read(now_ns);
       update_lines();
-      update_deadline();
+      update_shared_deadline();
       return value;
     }
     case 0x80:
@@ -153,7 +153,7 @@ void Machine<H>::write_port(std::uint16_t port, std::uint8_t value, std::uint64_
   if (port >= kPmPort && port < kPmPort + kPmPortCount) {
     const auto sleep = pm_.write(port - kPmPort, value, now_ns);
     update_lines();
-    update_deadline();
+    update_shared_deadline();
     if (sleep == kSleepTypeS5) {
       power(PowerEvent::kPowerOff, 0);
     }
@@ -170,7 +170,7 @@ void Machine<H>::write_port(std::uint16_t port, std::uint8_t value, std::uint64_
     case 0x43:
       advance(now_ns);  // an edge before this moment is still the old count's
       pit_.write(port - 0x40u, value, now_ns);
-      update_deadline();
+      update_shared_deadline();
       break;
     case 0x60:
       if (keyboard_.write_data(value)) {
@@ -191,7 +191,7 @@ void Machine<H>::write_port(std::uint16_t port, std::uint8_t value, std::uint64_
     case 0x71:
       rtc_.write(value, now_ns);
       update_lines();
-      update_deadline();
+      update_shared_deadline();
       break;
     case 0x80:
       post_code_ = value;
