@@ -7,7 +7,7 @@
 
 #include "hv/guest/kernel_kind.hpp"
 #include "tests/support/guest_ram.hpp"
-#include "tests/unit/guest/linux_image.hpp"
+#include "tests/support/linux_image.hpp"
 
 using namespace archelon;
 using namespace archelon::guest;

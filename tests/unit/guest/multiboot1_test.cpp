@@ -7,7 +7,7 @@
 #include "hv/guest/loader.hpp"
 #include "hv/guest/multiboot1_loader.hpp"
 #include "tests/support/guest_ram.hpp"
-#include "tests/unit/guest/multiboot_image.hpp"
+#include "tests/support/multiboot_image.hpp"
 
 using namespace archelon;
 using namespace archelon::guest;

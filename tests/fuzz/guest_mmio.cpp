@@ -1,0 +1,6 @@
+#include "tests/support/guest_fuzz.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  (void)archelon::test::fuzz_mmio(std::as_bytes(std::span(data, size)));
+  return 0;
+}
