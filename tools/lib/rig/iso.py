@@ -86,7 +86,8 @@ def _pack(menu, files, out, firmware):
         made = subprocess.run(
             ["grub-mkrescue", *only, f"--install-modules={_MODULES}", "--fonts=", "--locales=",
              "--themes=", "-o", str(out), str(tree)],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            env={**os.environ, "TMPDIR": str(folder)}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True)
         if made.returncode or not out.exists():
             raise RigError("grub-mkrescue failed:\n" + made.stderr[-2000:])
 

@@ -42,13 +42,14 @@ class Machine:
 
     lines(until) gives Lines until the machine ends or the time (time.monotonic()) is reached; it can
     be called again to go on. Lines of port 0xe9 and of COM1 come in the order in which they are
-    read. COM1's raw bytes can be had with on_com1.
+    read. on_com1 is given COM1's raw bytes; on_wait is called before each wait for output.
     """
 
     def __init__(self, spec, folder):
         self.spec = spec
         self.started = time.monotonic()
         self.on_com1 = None
+        self.on_wait = None
         self.ended = False
         self._folder = folder
         self._pending = []
@@ -132,6 +133,8 @@ class Machine:
             now = time.monotonic()
             if self.ended or now >= until or (idle is not None and now - quiet_since >= idle):
                 return
+            if self.on_wait:
+                self.on_wait()
             self._read(min(0.2, until - now))
 
     def _read(self, wait):

@@ -79,8 +79,10 @@ def fitting_memory(config):
     return max(_LEAST_MEMORY_MIB, (need + 63) // 64 * 64)
 
 
-def watch(machine, watcher, timeout, on_line=None):
-    """Reads a machine until its run is over; returns a Result. on_line sees each Line."""
+def watch(machine, watcher, timeout, on_line=None, on_wait=None):
+    """Reads a machine until its run is over; returns a Result. on_line sees each Line; on_wait is
+    called a few times a second."""
+    machine.on_wait = on_wait
     until = machine.started + timeout
     lines = []
 
