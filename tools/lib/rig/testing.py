@@ -124,6 +124,13 @@ class Run:
                 self.watcher.see(line)
         return self.watcher.verdict(timed_out)
 
+    def expect_machine_off(self):
+        """The machine turns itself off."""
+        while self._advance():
+            pass
+        if not self.machine.ended:
+            self._fail("the machine did not turn itself off")
+
     def expect_code(self, code):
         """The run ends with this exit code of tools/run (rig.outcome's names)."""
         verdict = self.finish()
