@@ -25,8 +25,9 @@ struct PortRange {
 constexpr PortRange kTakenPorts[] = {
     {0x20, 0x21, "interrupt controller"}, {0x40, 0x43, "interval timer"},
     {0x60, 0x64, "keyboard controller"},  {0x70, 0x71, "real-time clock"},
-    {0xA0, 0xA1, "interrupt controller"}, {0x3F8, 0x3FF, "serial port"},
-    {0xCF8, 0xCFF, "PCI configuration"},
+    {0x92, 0x92, "system control port"},  {0xA0, 0xA1, "interrupt controller"},
+    {0x3F8, 0x3FF, "serial port"},        {0x4D0, 0x4D1, "interrupt controller"},
+    {0x600, 0x60B, "power management"},   {0xCF8, 0xCFF, "PCI configuration"},
 };
 
 bool is_name(std::string_view text) {

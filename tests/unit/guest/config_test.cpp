@@ -113,6 +113,8 @@ TEST_CASE("each mistake is one line with its place and its fix") {
   CHECK(vm_error("debug-exit = 0xfffd") == "4: '0xfffd' is no I/O port; write for example 0xe9");
   CHECK(vm_error("debugcon = 0x3f8") ==
         "4: port 0x3f8 belongs to the vm's serial port; choose another");
+  CHECK(vm_error("debug-exit = 0x5fd") ==
+        "4: port 0x5fd belongs to the vm's power management; choose another");
   CHECK(vm_error("debugcon = 0xf5\ndebug-exit = 0xf4") ==
         "4: debugcon and debug-exit share port 0xf5; move one of them");
   CHECK(vm_error("on-reset = stop") == "4: on-reset is 'stop'; use end or restart");
