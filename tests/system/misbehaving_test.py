@@ -101,3 +101,14 @@ def test_restart_after_reset(rig):
     run = rig.boot(_config(rig, "a", "reset", "on-reset = restart"))
     for _ in range(3):
         run.expect("^reset by port 0xcf9$", vm="a")
+
+
+def test_ept_attack_reaches_nothing_foreign(rig):
+    run = rig.boot(_config(rig, "bad", "ept-attack")
+                   + _config(rig, "guard", "guard", "cmdline = passes=100"))
+    run.expect("^own memory: pages yes wrong 0$", vm="bad")
+    run.expect("^leaks: 0$", vm="bad")
+    run.expect_event("bad", "ended", "debug-exit code 0")
+    run.expect_event("guard", "ended", "debug-exit code 0")
+    run.expect_success()
+    run.refuse("^LEAK", vm="bad")

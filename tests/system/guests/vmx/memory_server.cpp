@@ -15,6 +15,10 @@ memory_server:
   je 3f
   cmp $4, %edx
   je 4f
+  cmp $5, %edx
+  je 5f
+  cmp $6, %edx
+  je 6f
   jmp memory_server
 1:
   mov (%rbx), %rax
@@ -28,6 +32,12 @@ memory_server:
 4:
   lock addq %rcx, (%rbx)
   mov (%rbx), %rax
+  jmp memory_server
+5:
+  mov (%rbx), %eax
+  jmp memory_server
+6:
+  mov %ecx, (%rbx)
   jmp memory_server
 )");
 

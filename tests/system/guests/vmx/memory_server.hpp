@@ -7,7 +7,14 @@
 
 namespace guest::vmx {
 
-enum class Access : std::uint64_t { kRead = 1, kWrite = 2, kExecute = 3, kAdd = 4 };
+enum class Access : std::uint64_t {
+  kRead = 1,
+  kWrite = 2,
+  kExecute = 3,
+  kAdd = 4,
+  kRead32 = 5,
+  kWrite32 = 6
+};
 
 extern "C" void memory_server();
 
