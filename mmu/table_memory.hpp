@@ -12,7 +12,8 @@
 // same time: each is one access of the entry's size. Memories that can point to their bytes
 // (`pointer(address, size)`, null where that is not RAM; or `pointer(address)`, never null) are
 // accessed through the pointer; the others, through read, write and, where they have it, a 64-bit
-// `compare_exchange(address, expected, desired)`.
+// `compare_exchange(address, expected, desired)`. A memory to which a table access is not the same
+// as any other has `load_table_entry<T>` and `exchange_table_entry<T>`.
 namespace archelon::mmu {
 
 namespace detail {
@@ -24,6 +25,13 @@ concept PointsBounded = requires(M& memory, A address) {
 template <class M, class A>
 concept Points = requires(M& memory, A address) {
   { memory.pointer(address) } -> std::same_as<std::byte*>;
+};
+
+template <class M, class A>
+concept TellsTables = requires(M& memory, A address) {
+  {
+    memory.template load_table_entry<std::uint64_t>(address)
+    } -> std::same_as<std::optional<std::uint64_t>>;
 };
 
 template <class T, class M, class A>
@@ -43,7 +51,9 @@ inline constexpr bool kPoints = PointsBounded<M, A> || Points<M, A>;
 // Addresses are aligned to the size of T.
 template <class T = std::uint64_t, class M, class A>
 [[nodiscard]] std::optional<T> load_entry(M& memory, A address) {
-  if constexpr (detail::kPoints<M, A>) {
+  if constexpr (detail::TellsTables<M, A>) {
+    return memory.template load_table_entry<T>(address);
+  } else if constexpr (detail::kPoints<M, A>) {
     T* entry = detail::entry_pointer<T>(memory, address);
     if (entry == nullptr) {
       return std::nullopt;
@@ -73,7 +83,9 @@ template <class T, class M, class A>
 // memory.
 template <class T, class M, class A>
 [[nodiscard]] bool exchange_entry(M& memory, A address, T expected, T desired) {
-  if constexpr (detail::kPoints<M, A>) {
+  if constexpr (detail::TellsTables<M, A>) {
+    return memory.template exchange_table_entry<T>(address, expected, desired);
+  } else if constexpr (detail::kPoints<M, A>) {
     T* entry = detail::entry_pointer<T>(memory, address);
     return entry != nullptr &&
            std::atomic_ref<T>(*entry).compare_exchange_strong(expected, desired);
