@@ -57,13 +57,13 @@ class ShadowForest {
     return flush;
   }
 
-  // Empties a tree. False where there was nothing to do.
+  // Empties a tree. False where there was nothing to do: what left it before was noted then.
   bool drop(ShadowTree& tree, Flush& flush) {
     bool empty = tree.tables.count == 0;
     for (const std::uint64_t word : tables[tree.root].used) {
       empty = empty && word == 0;
     }
-    if (empty && !tree.stale) {
+    if (empty) {
       return false;
     }
     tables.clear_all(tree.root);

@@ -105,11 +105,16 @@ class World {
         for (std::uint64_t& input : hot_) {
           input = cold_input();
         }
+        hot_key_ = cold_root();
       }
       Cpu& cpu = cpus_[random_() % kCpus];
       const auto dice = random_() % 100;
       if (dice < 70) {
-        access(cpu);
+        access(cpu, any_input());
+      } else if (dice < 72) {
+        replace_page(cpu);
+      } else if (dice < 74) {
+        replace_table(cpu);
       } else if (dice < 82) {
         edit_entry();
       } else if (dice < 86) {
@@ -187,7 +192,8 @@ class World {
   }
   static std::uint64_t table(unsigned t) { return 0x20'0000 + t * kPageSize; }
   static unsigned level_of_table(unsigned t) { return t < 3 ? 4 : t < 6 ? 3 : t < 9 ? 2 : 1; }
-  RootKey any_root() {
+  RootKey any_root() { return random_() % 3 != 0 ? hot_key_ : cold_root(); }
+  RootKey cold_root() {
     constexpr std::uint64_t kAttributes[] = {0x1e, 0x5e};
     return {table(static_cast<unsigned>(random_() % 3)) | kAttributes[random_() % 2],
             random_() % 8 == 0};
@@ -418,10 +424,58 @@ class World {
     catch_up_all();
   }
 
-  void access(Cpu& cpu) {
+  // A sequence that random steps rarely make: CPUs hold a page that another CPU's fault replaces,
+  // and are told to forget it or not.
+  void replace_page(Cpu& cpu) {
     const std::uint64_t input = any_input();
+    const auto walk = walk12(cpu.key, input);
+    if (walk.kind != EptModelWalk::kPage) {
+      return;
+    }
+    const Gpa1 slot(walk.entries.back());
+    const auto level = static_cast<unsigned>(5 - walk.entries.size());
+    remember_all();
+    l1_.poke(slot, (l1_.peek(slot) & ~std::uint64_t{7}) | 1);
+    for (Cpu& other : cpus_) {
+      access(other, input, 1);
+    }
+    remember_all();
+    l1_.poke(slot, any_entry(level) | 7);
+    access(cpu, input, 2);
+    Cpu& other = cpus_[random_() % kCpus];
+    if (random_() % 2 == 0) {
+      invalidate(other, other.key, /*all=*/random_() % 4 == 0);
+    }
+    access(other, input, 1);
+  }
+  // The same for a table, whose shadows may be used again too early.
+  void replace_table(Cpu& cpu) {
+    const std::uint64_t input = any_input();
+    for (Cpu& other : cpus_) {
+      access(other, input);
+    }
+    const auto walk = walk12(cpu.key, input);
+    const std::size_t i = random_() % walk.entries.size();
+    const auto level = static_cast<unsigned>(4 - i);
+    if (!l1_.has(Gpa1(walk.entries[i]))) {
+      return;
+    }
+    remember_all();
+    l1_.poke(Gpa1(walk.entries[i]), any_entry(level));
+    for (int n = 0; n < 6; ++n) {
+      access(cpu, n % 2 == 0 ? cold_input() : input);
+    }
+    for (Cpu& other : cpus_) {
+      access(other, input);
+      access(other, any_input());
+    }
+  }
+
+  void access(Cpu& cpu, std::uint64_t input) {
     const bool page_walk = random_() % 5 == 0;
-    unsigned needed = page_walk ? 1U : 1U << (random_() % 4);
+    access(cpu, input, page_walk ? 1U : 1U << (random_() % 4), page_walk);
+  }
+  void access(Cpu& cpu, std::uint64_t input, unsigned needed, bool page_walk = false) {
     if (!cpu.key.mode_based && needed >= 4) {
       needed = 12;
     }
@@ -547,6 +601,7 @@ class World {
   std::unique_ptr<Shadow> shadow_;
   std::vector<Cpu> cpus_;
   std::array<std::uint64_t, 4> hot_{};
+  RootKey hot_key_ = {table(0) | 0x5e};
   std::set<RootKey> seen_;
   std::vector<Flush> demands_;  // [epoch - 1]
 };

@@ -254,6 +254,21 @@ TEST_CASE("a cleared flag is seen by the next invalidation") {
   CHECK_FALSE(vm.look(binding.pointer, 0x1000, Rights::kWrite).translated());
 }
 
+TEST_CASE("a dirty flag cleared on a page that EPT01 backs with smaller ones is seen too") {
+  Vm vm;
+  vm.backing.level = 1;
+  vm.pointer12 |= ept::kPointerAccessedDirty;
+  vm.ept12.put(0, 2, 0x0060'0000 | 0xb7);
+  const auto binding = *vm.shadow.acquire(vm.pointer12, false);
+  CHECK(vm.fault(binding.root, 0x1000, Rights::kWrite).dirtied);
+  vm.ept12.put(0, 2, vm.ept12.get(0, 2) & ~ept::kDirty);
+  // A read of another part meanwhile is composed from the entry without the flag.
+  (void)vm.fault(binding.root, 0x2000, Rights::kRead);
+  CHECK(vm.look(binding.pointer, 0x2000).rights == (Rights::kRead | Rights::kExecute));
+  CHECK(vm.shadow.invalidate_single(vm.pointer12).kind == FlushKind::kRoot);
+  CHECK_FALSE(vm.look(binding.pointer, 0x1000, Rights::kWrite).translated());
+}
+
 TEST_CASE("an entry replaced without invalidation makes the next invalidation flush") {
   Vm vm;
   vm.ept12.put(0x1000, 1, 0x7000 | 0x31);
