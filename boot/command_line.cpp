@@ -4,6 +4,9 @@
 #include <array>
 #include <utility>
 
+#include "hv/base/assert.hpp"
+#include "hv/base/text.hpp"
+
 namespace archelon::boot {
 namespace {
 
@@ -52,21 +55,41 @@ std::string_view cut(std::string_view& rest, char separator) {
   return part;
 }
 
-// Sets `option` where the value was understood; else answers false.
+// Sets `option` where the value was understood; else answers `expected`.
 template <class T>
-bool set(std::optional<T>& option, const std::optional<T>& value) {
-  if (value) {
-    option = value;
+std::string_view set(std::optional<T>& option, const std::optional<T>& value,
+                     std::string_view expected) {
+  if (!value) {
+    return expected;
   }
-  return value.has_value();
+  option = value;
+  return {};
 }
 
 }  // namespace
 
+void Settings::fill_in(const Settings& other) {
+  consoles = consoles ? consoles : other.consoles;
+  log_level = log_level ? log_level : other.log_level;
+  on_end = on_end ? on_end : other.on_end;
+}
+
+std::string_view apply_setting(Settings& settings, std::string_view key, std::string_view value) {
+  if (key == "console") {
+    return set(settings.consoles, parse_consoles(value),
+               "use a list of com1 to com4, pci-serial, debugcon and vga");
+  }
+  if (key == "loglevel") {
+    return set(settings.log_level, by_name(kLogLevels, value), "use error, warning, info or debug");
+  }
+  ARCHELON_ASSERT(key == "on-end");
+  return set(settings.on_end, by_name(kOnEnds, value), "use shell, poweroff or reboot");
+}
+
 std::optional<ConsoleList> parse_consoles(std::string_view text) {
   ConsoleList list;
   do {
-    const auto console = by_name(kConsoles, cut(text, ','));
+    const auto console = by_name(kConsoles, trim(cut(text, ',')));
     if (!console) {
       return std::nullopt;
     }
@@ -75,14 +98,6 @@ std::optional<ConsoleList> parse_consoles(std::string_view text) {
     }
   } while (!text.empty());
   return list;
-}
-
-std::optional<LogLevel> parse_log_level(std::string_view text) {
-  return by_name(kLogLevels, text);
-}
-
-std::optional<OnEnd> parse_on_end(std::string_view text) {
-  return by_name(kOnEnds, text);
 }
 
 Options parse_command_line(std::string_view text) {
@@ -94,24 +109,13 @@ Options parse_command_line(std::string_view text) {
     }
     std::string_view value = argument;
     const std::string_view key = cut(value, '=');
-    std::string_view expected;
-    if (key == "console") {
-      if (!set(options.consoles, parse_consoles(value))) {
-        expected = "console= takes a list of com1 com2 com3 com4 pci-serial debugcon vga";
-      }
-    } else if (key == "loglevel") {
-      if (!set(options.log_level, parse_log_level(value))) {
-        expected = "loglevel= takes error, warning, info or debug";
-      }
-    } else if (key == "on-end") {
-      if (!set(options.on_end, parse_on_end(value))) {
-        expected = "on-end= takes shell, poweroff or reboot";
-      }
-    } else {
-      expected = "unknown option; known are console=, loglevel= and on-end=";
-    }
-    if (!expected.empty()) {
-      static_cast<void>(options.problems.push_back({argument, expected}));  // enough is enough
+    const bool known =
+        std::find(kSettingKeys.begin(), kSettingKeys.end(), key) != kSettingKeys.end();
+    const std::string_view problem =
+        known ? apply_setting(options, key, value)
+              : "unknown option; known are console=, loglevel= and on-end=";
+    if (!problem.empty()) {
+      static_cast<void>(options.problems.push_back({argument, problem}));  // enough is enough
     }
   }
   return options;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -22,20 +23,32 @@ struct CommandLineProblem {
   std::string_view text;
 };
 
-// A value that was not given is empty, so that the configuration file's may apply; the
-// defaults below hold where neither speaks.
-struct Options {
+// L0's own settings, from its command line or the configuration file. What was not given is empty;
+// the defaults below hold where neither speaks.
+struct Settings {
   std::optional<ConsoleList> consoles;
   std::optional<LogLevel> log_level;
   std::optional<OnEnd> on_end;
+
+  // Takes from `other` what is not given here.
+  void fill_in(const Settings& other);
+};
+
+// The keys of the settings, on the command line and in the configuration file.
+inline constexpr std::array<std::string_view, 3> kSettingKeys = {"on-end", "console", "loglevel"};
+
+// Sets `key` of kSettingKeys. Answers what the key takes where `value` is not that, and sets
+// nothing; empty where all is well.
+[[nodiscard]] std::string_view apply_setting(Settings& settings, std::string_view key,
+                                             std::string_view value);
+
+struct Options : Settings {
   StaticVector<CommandLineProblem, 8> problems;
 };
 
-// The values of the keys `console` (a comma list, each console once), `loglevel` and `on-end`, on
-// the command line and in the configuration file. Nothing where the text is not one of them.
+// A comma list, each console once; blanks around the names do not count. Nothing where the text is
+// no such list.
 [[nodiscard]] std::optional<ConsoleList> parse_consoles(std::string_view text);
-[[nodiscard]] std::optional<LogLevel> parse_log_level(std::string_view text);
-[[nodiscard]] std::optional<OnEnd> parse_on_end(std::string_view text);
 
 // Reads space-separated key=value arguments. What is not understood is reported in
 // `problems` and has no effect; where a key is repeated the last one counts.

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "hv/guest/config_globals.hpp"
-#include "hv/guest/config_values.hpp"
+#include "hv/base/text.hpp"
 #include "hv/guest/layout.hpp"
 
 namespace archelon::guest {
@@ -42,6 +41,11 @@ std::optional<std::size_t> index_of(std::span<const std::string_view> keys, std:
     return std::nullopt;
   }
   return static_cast<std::size_t>(found - keys.begin());
+}
+
+// What of a value is shown in an error.
+std::string_view excerpt(std::string_view text) {
+  return text.substr(0, 40);
 }
 
 class Parser {
@@ -170,13 +174,22 @@ class Parser {
     }
   }
 
+  void unknown_key(std::string_view key, std::span<const std::string_view> known) {
+    const std::string_view guess = nearest(key, known);
+    if (guess.empty()) {
+      fail("unknown key '{}'; remove it", excerpt(key));
+    } else {
+      fail("unknown key '{}'; did you mean '{}'?", excerpt(key), guess);
+    }
+  }
+
   void global_setting(std::string_view key, std::string_view value) {
-    const auto index = index_of(kGlobalKeys, key);
+    const auto index = index_of(boot::kSettingKeys, key);
     if (!index) {
       if (index_of(kVmKeyNames, key)) {
         fail("'{}' belongs to a vm; move it below a line [vm NAME]", key);
       } else {
-        report_unknown_key(line_, key, kGlobalKeys, errors_);
+        unknown_key(key, boot::kSettingKeys);
       }
       return;
     }
@@ -185,16 +198,19 @@ class Parser {
       return;
     }
     global_lines_[*index] = line_;
-    (void)set_global(key, value, config_.globals, line_, errors_);
+    const std::string_view expected = boot::apply_setting(config_.globals, key, value);
+    if (!expected.empty()) {
+      fail("{} is '{}'; {}", key, excerpt(value), expected);
+    }
   }
 
   void vm_setting(std::string_view key, std::string_view value) {
     const auto index = index_of(kVmKeyNames, key);
     if (!index) {
-      if (index_of(kGlobalKeys, key)) {
+      if (index_of(boot::kSettingKeys, key)) {
         fail("'{}' is a global key; move it above the first [vm NAME]", key);
       } else {
-        report_unknown_key(line_, key, kVmKeyNames, errors_);
+        unknown_key(key, kVmKeyNames);
         bad_ = true;
       }
       return;
@@ -306,7 +322,7 @@ class Parser {
   Section section_ = Section::kGlobal;
   bool bad_ = false;
   std::uint32_t line_ = 0;
-  std::array<std::uint32_t, kGlobalKeys.size()> global_lines_{};
+  std::array<std::uint32_t, boot::kSettingKeys.size()> global_lines_{};
 };
 
 }  // namespace
@@ -319,8 +335,7 @@ void ConfigErrors::add_formatted(std::uint32_t line, std::string_view pattern,
   }
   Line& entry = lines_.back();
   const std::span<char> out(entry.text);
-  const std::string_view where =
-      line == 0 ? format(out, "command line: ") : format(out, "{}:{}: ", kConfigName, line);
+  const std::string_view where = format(out, "{}:{}: ", kConfigName, line);
   entry.size = where.size() + vformat(out.subspan(where.size()), pattern, args).size();
   for (char& c : out.first(entry.size)) {
     if (c < 0x20 || c > 0x7E) {

@@ -7,8 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "boot/command_line.hpp"
 #include "hv/base/format.hpp"
-#include "hv/base/log.hpp"
 #include "hv/base/static_vector.hpp"
 
 namespace archelon::guest {
@@ -18,40 +18,7 @@ inline constexpr std::size_t kMaxVms = 16;
 inline constexpr std::size_t kMaxVmCpus = 16;
 inline constexpr std::size_t kMaxInitrds = 16;
 
-// What L0 does when every VM has ended.
-enum class OnEnd : std::uint8_t { kShell, kPowerOff, kReboot };
 enum class OnReset : std::uint8_t { kRestart, kEnd };
-
-// The consoles of L0 as a set.
-enum class Console : std::uint8_t {
-  kCom1 = 1 << 0,
-  kCom2 = 1 << 1,
-  kCom3 = 1 << 2,
-  kCom4 = 1 << 3,
-  kPciSerial = 1 << 4,
-  kDebugcon = 1 << 5,
-  kVga = 1 << 6,
-};
-class ConsoleSet {
- public:
-  constexpr void add(Console c) {
-    bits_ = static_cast<std::uint8_t>(bits_ | static_cast<unsigned>(c));
-  }
-  [[nodiscard]] constexpr bool has(Console c) const {
-    return (bits_ & static_cast<unsigned>(c)) != 0;
-  }
-  constexpr bool operator==(const ConsoleSet&) const = default;
-
- private:
-  std::uint8_t bits_ = 0;
-};
-
-// The settings of L0 itself; those not given are left to the defaults or to the command line.
-struct GlobalConfig {
-  std::optional<OnEnd> on_end;
-  std::optional<ConsoleSet> consoles;
-  std::optional<LogLevel> log_level;
-};
 
 enum class VmKey : std::uint8_t {
   kMemory,
@@ -93,8 +60,8 @@ struct VmConfig {
   }
 };
 
-// The errors found, each one printable ASCII line `archelon.conf:LINE: what is wrong; the fix`
-// (`command line: ...` for line 0). Past the bound they are only counted.
+// The errors found, each one printable ASCII line `archelon.conf:LINE: what is wrong; the
+// fix`. Past the bound they are only counted.
 class ConfigErrors {
  public:
   static constexpr std::size_t kMax = 32;
@@ -133,7 +100,7 @@ class ConfigErrors {
 
 // About 24 KiB: keep it in static storage.
 struct Config {
-  GlobalConfig globals;
+  boot::Settings globals;  // the keys before the first section
   StaticVector<VmConfig, kMaxVms> vms;
   ConfigErrors errors;
 };
@@ -144,10 +111,6 @@ struct Config {
 // A line is `[vm NAME]`, `KEY = VALUE` or empty; `#` at its start or after a blank begins a
 // comment.
 void parse_config(std::string_view text, Config& config);
-
-// Reads L0's own command line, blank-separated KEY=VALUE with the global keys, into `globals`.
-// Words that are no such pair are errors; the rest goes on.
-void parse_command_line(std::string_view text, GlobalConfig& globals, ConfigErrors& errors);
 
 // What there is for the VMs.
 struct MachineResources {

@@ -32,7 +32,7 @@ TEST_CASE("What is not understood is reported and has no effect") {
       "console=com1,tty0 console= loglevel loglevel=DEBUG on-end=halt quiet =x console=vga");
   REQUIRE(o.problems.size() == 7);
   CHECK(o.problems[0].argument == "console=com1,tty0");
-  CHECK(o.problems[3].text == "loglevel= takes error, warning, info or debug");
+  CHECK(o.problems[3].text == "use error, warning, info or debug");
   CHECK(o.problems[5].argument == "quiet");
   CHECK(o.problems[5].text == "unknown option; known are console=, loglevel= and on-end=");
   REQUIRE(o.consoles);
@@ -50,4 +50,18 @@ TEST_CASE("Console names") {
     REQUIRE(list);
     CHECK((*list)[0] == c);
   }
+}
+
+TEST_CASE("The command line's settings go before the configuration file's") {
+  Settings command_line;
+  Settings file;
+  CHECK(apply_setting(command_line, "on-end", "reboot").empty());
+  CHECK(apply_setting(file, "on-end", "poweroff").empty());
+  CHECK(apply_setting(file, "console", "com2 , vga").empty());
+  CHECK(apply_setting(file, "loglevel", "loud") == "use error, warning, info or debug");
+  command_line.fill_in(file);
+  CHECK(command_line.on_end == OnEnd::kReboot);
+  REQUIRE(command_line.consoles);
+  CHECK((*command_line.consoles)[1] == Console::kVga);
+  CHECK_FALSE(command_line.log_level);
 }

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-namespace archelon::guest {
+namespace archelon {
 
 [[nodiscard]] std::string_view trim(std::string_view text);
 
@@ -28,4 +28,4 @@ namespace archelon::guest {
 [[nodiscard]] std::string_view nearest(std::string_view word,
                                        std::span<const std::string_view> candidates);
 
-}  // namespace archelon::guest
+}  // namespace archelon

@@ -1,10 +1,10 @@
-#include "hv/guest/config_values.hpp"
+#include "hv/base/text.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 
-namespace archelon::guest {
+namespace archelon {
 namespace {
 
 constexpr std::size_t kLongestWord = 24;
@@ -124,4 +124,4 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   return best;
 }
 
-}  // namespace archelon::guest
+}  // namespace archelon
