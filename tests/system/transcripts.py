@@ -34,8 +34,8 @@ def differences(wanted, got, may_lack_features):
     return found[:10] + ([f"... and {len(found) - 10} more"] if len(found) > 10 else [])
 
 
-def check_bare(rig, name, timeout=120):
-    run = rig.bare(rig.guest(name), timeout=timeout)
+def check_bare(rig, name, timeout=120, cpus=1):
+    run = rig.bare(rig.guest(name), timeout=timeout, cpus=cpus)
     run.expect(f"^end {name} code ")
     _judge(recorded(name), from_begin(name, [line.text for line in run.lines]), False)
 

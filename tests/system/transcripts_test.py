@@ -29,6 +29,10 @@ def test_bare_hv_timers(rig):
     transcripts.check_bare(rig, "hv-timers")
 
 
+def test_bare_smp(rig):
+    transcripts.check_bare(rig, "smp", cpus=2)
+
+
 def test_hv_basic(rig):
     transcripts.check_archelon(rig, "hv-basic")
 
@@ -51,3 +55,7 @@ def test_hv_events(rig):
 
 def test_hv_timers(rig):
     transcripts.check_archelon(rig, "hv-timers")
+
+
+def test_smp(rig):
+    transcripts.check_archelon(rig, "smp", more="cpus = 2")
