@@ -54,6 +54,13 @@ def test_boots_with_two_cpus(rig):
     run.expect_success()
 
 
+def test_small_kvm_client(rig):
+    run = rig.boot(_config(l1image.client(), "archelon.l2=check archelon.quiet"))
+    run.expect("^L1 kvm: /dev/kvm is there$", vm="l1")
+    run.expect("^L1: kvmclient check: exit code 0$", vm="l1")
+    run.expect_success()
+
+
 def _expect_l2(run, name):
     run.expect(f"^{name}: L2 up", vm="l1")
     run.expect(f"^{name}: L2 hypervisor flag: yes$", vm="l1")

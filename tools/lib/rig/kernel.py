@@ -7,17 +7,18 @@ import subprocess
 from . import paths
 from .errors import RigError
 
-_GUESTS = "tests/system/guests"
+# Builds of their own beside the presets.
+_SEPARATE = {"guests": "tests/system/guests", "kvmclient": "tests/system/kvmclient"}
 
 
 def build(preset, targets=(), quiet=True):
     """Brings build/PRESET up to date and returns it. CMake and Ninja know what is stale. Raises
-    RigError with the compiler's words when something does not build. "guests" is no preset but the
-    build of its own of the tests' guests."""
+    RigError with the compiler's words when something does not build."""
     folder = paths.ROOT / "build" / preset
     with _only_one(folder):
         if not (folder / "build.ninja").exists():
-            how = ["-S", _GUESTS, "-G", "Ninja"] if preset == "guests" else ["--preset", preset]
+            source = _SEPARATE.get(preset)
+            how = ["-S", source, "-G", "Ninja"] if source else ["--preset", preset]
             _call(["cmake", *how, "-B", str(folder)], quiet)
         _call(["cmake", "--build", str(folder)] + [f"--target={name}" for name in targets], quiet)
     return folder
@@ -31,6 +32,11 @@ def image():
 def guest(name):
     """The path of one of the tests' own guests, up to date."""
     return _made(build("guests") / name)
+
+
+def kvm_client():
+    """The path of the small KVM client, up to date."""
+    return _made(build("kvmclient") / "kvmclient")
 
 
 def _made(path):

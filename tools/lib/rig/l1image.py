@@ -1,6 +1,7 @@
 """The guests of the demo and of the tests, made from Debian's packages.
 
     plain    Debian's kernel, an initramfs with a shell: boots, says so, powers off
+    client   the same with KVM and our own small KVM client, for quick tests
     nested   the same with KVM, Debian's QEMU and an L2 made of the same kernel
 
 Each is made once and kept in out/images; what it is made of is part of its name.
@@ -12,6 +13,7 @@ import os
 import pathlib
 
 from . import cpio, debian, paths
+from . import kernel as kernel_build
 
 _HERE = pathlib.Path(__file__).parent / "guest_images"
 _BUSYBOX = "/bin/busybox"
@@ -46,15 +48,34 @@ def l1_command_line(engine, extra=""):
 
 def plain():
     """A single L1 without KVM, for quick tests."""
-    return _image("plain", [])
+    return _image("plain", [], lambda kernel, archive: None)
+
+
+def client():
+    """L1 with KVM and the small KVM client of tests/system/kvmclient."""
+    binary = kernel_build.kvm_client()
+
+    def fill(kernel, archive):
+        _add_kvm(kernel, archive)
+        archive.add_file("bin/kvmclient", binary)
+    return _image("client", [binary], fill)
 
 
 def nested():
     """L1 with KVM and QEMU, and its L2."""
-    return _image("nested", [_QEMU, *debian.libraries(_QEMU), *_FIRMWARE])
+    files = [_QEMU, *debian.libraries(_QEMU), *_FIRMWARE]
+
+    def fill(kernel, archive):
+        _add_kvm(kernel, archive)
+        for name in files:
+            archive.add_file(name, name)
+        archive.add_file("l2/vmlinuz", kernel.image)
+        archive.add("l2/initrd", _l2_initrd())
+    return _image("nested", files, fill)
 
 
-def _image(kind, files):
+def _image(kind, files, fill):
+    """Makes an image if there is none of the same ingredients; fill adds what is its own."""
     kernel = debian.kernel()
     scripts = [pathlib.Path(__file__), _HERE / "l1_init", _HERE / "l2_init"]
     key = _key([kernel.image, _BUSYBOX, *files], scripts)
@@ -63,7 +84,9 @@ def _image(kind, files):
         initrd.parent.mkdir(parents=True, exist_ok=True)
         for old in initrd.parent.glob(f"{kind}-*.cpio"):
             old.unlink(missing_ok=True)
-        archive = _l1_archive(kernel, files)
+        archive = _base()
+        archive.add("init", _script("l1_init"), 0o755)
+        fill(kernel, archive)
         fresh = initrd.with_suffix(f".{os.getpid()}")
         archive.write(fresh)
         fresh.replace(initrd)
@@ -90,18 +113,9 @@ def _base():
     return archive
 
 
-def _l1_archive(kernel, files):
-    archive = _base()
-    archive.add("init", _script("l1_init"), 0o755)
-    if not files:
-        return archive
+def _add_kvm(kernel, archive):
     for module in ("irqbypass", "kvm", "kvm-intel"):
         archive.add_file(f"modules/{module}.ko", kernel.module(module))
-    for name in files:
-        archive.add_file(name, name)
-    archive.add_file("l2/vmlinuz", kernel.image)
-    archive.add("l2/initrd", _l2_initrd())
-    return archive
 
 
 def _l2_initrd():

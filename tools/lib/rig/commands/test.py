@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+import traceback
 
 from .. import errors, kernel, paths, testing
 from . import common
@@ -133,8 +134,12 @@ def _step(report, name, action):
 def _system_jobs(wanted, everything, report):
     jobs = []
     for path in sorted(_SYSTEM.glob("*_test.py")):
-        module = testing.load(path)
         stem = path.stem.removesuffix("_test")
+        try:
+            module = testing.load(path)
+        except Exception:
+            report.add(f"{stem}: load", 1, traceback.format_exc(), 0)
+            continue
         names = [name for name in testing.names(module) if wanted in f"{stem}.{name}"]
         if getattr(module, "SLOW", False) and not everything and not wanted:
             report.skipped += [(f"{stem}.{name}", "slow; run with --all") for name in names]
