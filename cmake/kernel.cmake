@@ -19,7 +19,8 @@ foreach(layer IN LISTS ARCHELON_LAYERS)
   archelon_layer_sources(${layer} pure hw)
   list(APPEND kernel_sources ${pure} ${hw})
 endforeach()
-file(GLOB composition CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/hv/*.cpp ${PROJECT_SOURCE_DIR}/hv/hw/*.cpp)
+file(GLOB composition CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/hv/*.cpp ${PROJECT_SOURCE_DIR}/hv/exits/*.cpp
+  ${PROJECT_SOURCE_DIR}/hv/nested/*.cpp ${PROJECT_SOURCE_DIR}/hv/hw/*.cpp)
 file(GLOB_RECURSE assembly CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/boot/*.asm ${PROJECT_SOURCE_DIR}/hv/*.asm
   ${PROJECT_SOURCE_DIR}/vmx/*.asm)
 

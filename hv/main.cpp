@@ -1,9 +1,11 @@
+#include <atomic>
 #include <cstdint>
 
 #include "drivers/hw/ports.hpp"
 #include "drivers/pic8259.hpp"
 #include "hv/base/log.hpp"
 #include "hv/boot_information.hpp"
+#include "hv/bring_up.hpp"
 #include "hv/console.hpp"
 #include "hv/hw/cpu.hpp"
 #include "hv/hw/direct_map.hpp"
@@ -13,6 +15,7 @@
 #include "hv/hw/smp.hpp"
 #include "hv/machine.hpp"
 #include "hv/platform.hpp"
+#include "hv/system.hpp"
 
 namespace archelon::hv {
 namespace {
@@ -32,13 +35,26 @@ namespace {
   halt();
 }
 
+// Application processors come up one by one before the boot CPU has filled what they share.
+constinit std::atomic<bool> g_booted = false;
+
+[[noreturn]] void wait_for_boot() {
+  while (!g_booted.load(std::memory_order_acquire)) {
+    hw::pause();
+  }
+  bring_up_this_cpu();
+}
+
 // The second half of the start: on the boot CPU's own stack and the final page tables.
 [[noreturn]] void run() {
   init_platform();
-  hw::start_all_cpus(platform().acpi.madt, platform().tsc.hz, halt);
+  hw::start_all_cpus(platform().acpi.madt, platform().tsc.hz, wait_for_boot);
+  bring_up_system();
   log_info("{} CPUs, {} MiB of memory free", hw::cpu_count(),
-           machine().memory.bytes(boot::MemoryKind::kUsable) >> 20);
-  halt();
+           (system().frames.stats().free * kPageSize) >> 20);
+  start_configured_vms();
+  g_booted.store(true, std::memory_order_release);
+  bring_up_this_cpu();
 }
 
 }  // namespace

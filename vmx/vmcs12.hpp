@@ -68,6 +68,10 @@ class Vmcs12 {
 #endif
     return image_.values[position];
   }
+  // The value here, even where VMCS02 has a newer one: what L1 wrote last or an exit brought home.
+  [[nodiscard]] std::uint64_t last_known(std::size_t position) const {
+    return image_.values[position];
+  }
   void write_at(std::size_t position, std::uint64_t value) {
     image_.values[position] = cut_to_width(kFieldNames[position].encoding, value);
     dirty_.add(position);

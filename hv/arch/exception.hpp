@@ -60,7 +60,7 @@ inline constexpr std::size_t kExceptionCount = 32;
 
 struct Exception {
   Vector vector = Vector::kUd;
-  std::optional<std::uint32_t> error_code;
+  std::optional<std::uint32_t> error_code{};
   std::uint64_t cr2 = 0;  // #PF: the linear address
   constexpr bool operator==(const Exception&) const = default;
 };

@@ -64,3 +64,14 @@ std::size_t strlen(const char* text) {
 }
 
 }  // extern "C"
+
+// GCC calls this for std::popcount, since not every x86-64 CPU has POPCNT.
+extern "C" int __popcountdi2(long value);
+extern "C" int __popcountdi2(long value) {
+  constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+  auto v = static_cast<std::uint64_t>(value);
+  v -= (v >> 1) & 0x5555'5555'5555'5555;
+  v = (v & 0x3333'3333'3333'3333) + ((v >> 2) & 0x3333'3333'3333'3333);
+  v = (v + (v >> 4)) & 0x0f0f'0f0f'0f0f'0f0f;
+  return static_cast<int>((v * kOnes) >> 56);
+}

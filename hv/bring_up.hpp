@@ -1,0 +1,15 @@
+#pragma once
+
+namespace archelon::hv {
+
+// After the platform is known, on the boot CPU: hands the free memory to the frame allocator, finds
+// VT-x, and prepares what all VMs share.
+void bring_up_system();
+
+// Every CPU's own part, the boot CPU's included: timer and VMX operation. Ends in run_cpu().
+[[noreturn]] void bring_up_this_cpu();
+
+// Reads archelon.conf among the modules and starts its VMs; says what is wrong with it.
+void start_configured_vms();
+
+}  // namespace archelon::hv

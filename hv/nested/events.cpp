@@ -1,0 +1,183 @@
+#include "hv/guest_state.hpp"
+#include "hv/hw/instructions.hpp"
+#include "hv/machine_access.hpp"
+#include "hv/nested/engine.hpp"
+#include "hv/nested/state.hpp"
+#include "hv/system.hpp"
+#include "hv/vcpu_state.hpp"
+#include "hv/vm.hpp"
+
+// Events that meet an L2: L1's interrupts and NMIs, windows, timers, INIT and SIPI.
+namespace archelon::hv::nested {
+namespace {
+
+using namespace vmx;
+
+[[nodiscard]] ExitInformation synthetic(Vcpu& vcpu, BasicExitReason reason) {
+  ExitInformation information{.reason = {static_cast<std::uint32_t>(reason)}};
+  if (vcpu.event.valid()) {
+    information.idt_vectoring = vcpu.event.info;
+    information.idt_vectoring_error = vcpu.event.error_code;
+    information.instruction_length = vcpu.event.instruction_length;
+  }
+  return information;
+}
+
+// An exit that must wait until VMCS12's own injection has been delivered: the entry comes first and
+// ends at once.
+[[nodiscard]] bool must_enter_first(Engine& engine) {
+  if (!engine.injecting) {
+    engine.exit_at_once = false;
+    return false;
+  }
+  engine.exit_at_once = true;
+  return true;
+}
+
+[[nodiscard]] bool has(Engine& engine, std::uint32_t pin_control) {
+  return (engine.vmcs12->read(fields::kPinControls) & pin_control) != 0;
+}
+
+void reflect_interrupt(Vcpu& vcpu, MachineAccess& access) {
+  ExitInformation information = synthetic(vcpu, BasicExitReason::kExternalInterrupt);
+  const std::uint32_t exit12 = vcpu.nested->vmcs12->read(fields::kExitControls);
+  if ((exit12 & exit_controls::kAckInterruptOnExit) != 0) {
+    if (const auto vector = access.machine().acknowledge_interrupt(vcpu.index)) {
+      information.interruption =
+          InterruptionInfo::make(EventType::kExternalInterrupt, *vector);
+    }
+  }
+  reflect(vcpu, information);
+}
+
+}  // namespace
+
+void deliver_to_l1(Vcpu& vcpu) {
+  Engine& engine = *vcpu.nested;
+  if (vcpu.nmi_pending && has(engine, pin::kNmiExiting)) {
+    if (must_enter_first(engine)) {
+      return;
+    }
+    vcpu.nmi_pending = false;
+    ExitInformation information = synthetic(vcpu, BasicExitReason::kExceptionOrNmi);
+    information.interruption = InterruptionInfo::make(
+        EventType::kNmi, static_cast<std::uint8_t>(arch::Vector::kNmi));
+    reflect(vcpu, information);
+    // The exit for an NMI blocks NMIs in L1. SDM vol. 3C, "Updating Non-Register State".
+    vcpu.vmcs01.write(fields::kGuestInterruptibilityState, interruptibility::kBlockingByNmi);
+    return;
+  }
+  if (engine.timer_end && archelon::hw::rdtsc() >= *engine.timer_end && engine.entered) {
+    if (!must_enter_first(engine)) {
+      reflect(vcpu, synthetic(vcpu, BasicExitReason::kPreemptionTimer));
+    }
+    return;
+  }
+  if ((vcpu.work() & work::kInterrupts) != 0 && has(engine, pin::kExternalInterruptExiting)) {
+    MachineAccess access(vcpu.vm);
+    if (!access.machine().pending_interrupt(vcpu.index)) {
+      vcpu.take(work::kInterrupts);
+      engine.exit_at_once = false;
+      return;
+    }
+    if (!must_enter_first(engine)) {
+      reflect_interrupt(vcpu, access);
+    }
+  }
+}
+
+bool entry_event_pending(const Vcpu& vcpu) {
+  return running_l2(vcpu) && vcpu.nested->injecting;
+}
+
+bool timer_due(Vcpu& vcpu) {
+  const Engine& engine = *vcpu.nested;
+  return running_l2(vcpu) && engine.timer_end && archelon::hw::rdtsc() >= *engine.timer_end;
+}
+
+bool preemption_timer(Vcpu& vcpu) {
+  if (!timer_due(vcpu)) {
+    return false;  // L0's watchdog, or an entry that was to end at once
+  }
+  vcpu.nested->entered = true;
+  reflect(vcpu, synthetic(vcpu, BasicExitReason::kPreemptionTimer));
+  return true;
+}
+
+bool close_window(Vcpu& vcpu, BasicExitReason window) {
+  const std::uint32_t control = window == BasicExitReason::kNmiWindow
+                                    ? primary::kNmiWindowExiting
+                                    : primary::kInterruptWindowExiting;
+  if (running_l2(vcpu) &&
+      (vcpu.nested->vmcs12->read(fields::kPrimaryProcControls) & control) != 0) {
+    return false;
+  }
+  native::Vmcs& vmcs = vcpu.vmcs();
+  vmcs.write(fields::kPrimaryProcControls, vmcs.read(fields::kPrimaryProcControls) & ~control);
+  return true;
+}
+
+bool wakes(Vcpu& vcpu) {
+  if (!running_l2(vcpu)) {
+    return false;
+  }
+  Engine& engine = *vcpu.nested;
+  if (timer_due(vcpu)) {
+    return true;
+  }
+  MachineAccess access(vcpu.vm);
+  return has(engine, pin::kExternalInterruptExiting) &&
+         access.machine().pending_interrupt(vcpu.index).has_value();
+}
+
+void init_signal(Vcpu& vcpu) {
+  Engine& engine = *vcpu.nested;
+  switch (engine.state.mode) {
+    case VmxMode::kNonRoot:
+      reflect(vcpu, synthetic(vcpu, BasicExitReason::kInit));
+      return;
+    case VmxMode::kRoot:
+      engine.init_blocked = true;  // until VMXOFF. SDM vol. 3C, "INIT in VMX root operation"
+      return;
+    case VmxMode::kOff:
+      set_init_state(vcpu);
+      return;
+  }
+}
+
+void startup_signal(Vcpu& vcpu) {
+  if (vcpu.activity == Activity::kWaitForSipi) {
+    apply_sipi(vcpu, vcpu.sipi_vector.load(std::memory_order_acquire));
+  }
+}
+
+bool make_engine(Vcpu& vcpu) {
+  vcpu.nested = make_object<Engine>();
+  if (vcpu.nested == nullptr) {
+    return false;
+  }
+  const std::optional<Hpa> scratch = allocate_zeroed_frame();
+  if (!scratch) {
+    return false;
+  }
+  vcpu.nested->scratch = *scratch;
+  return true;
+}
+
+void leave(Vcpu& vcpu) {
+  Engine& engine = *vcpu.nested;
+  engine.state.reset();
+  for (Vmcs02& vmcs02 : engine.vmcs02s) {
+    release_ept(vcpu, vmcs02);
+    if (vmcs02.vmcs.attached()) {
+      vmcs02.vmcs.clear();
+      vmcs02.ready = false;
+    }
+  }
+  engine.cache = {};
+  engine.timer_end.reset();
+  engine.injecting = false;
+  vcpu.use_vmcs(vcpu.vmcs01);
+}
+
+}  // namespace archelon::hv::nested

@@ -1,0 +1,162 @@
+#include "hv/run.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "hv/base/log.hpp"
+#include "hv/base/static_vector.hpp"
+#include "hv/delivery.hpp"
+#include "hv/exits/dispatch.hpp"
+#include "hv/hw/cpu.hpp"
+#include "hv/hw/instructions.hpp"
+#include "hv/live_state.hpp"
+#include "hv/lifecycle.hpp"
+#include "hv/machine_access.hpp"
+#include "hv/monitor.hpp"
+#include "hv/nested/engine.hpp"
+#include "hv/system.hpp"
+#include "hv/timer.hpp"
+#include "hv/vcpu_state.hpp"
+#include "hv/vm.hpp"
+
+namespace archelon::hv {
+namespace {
+
+// A vCPU gives way to the next on its CPU after this long.
+constexpr std::uint64_t kSliceNs = 10'000'000;
+
+struct RunQueue {
+  hw::Spinlock lock;
+  StaticVector<Vcpu*, kMaxVcpusPerCpu> vcpus;
+  std::size_t next = 0;
+};
+constinit std::array<RunQueue, hw::kMaxCpus> g_queues{};
+
+RunQueue& this_queue() { return g_queues[hw::this_cpu().index]; }
+
+// Fires the device timers of the VMs that have a vCPU here.
+void advance_devices() {
+  hw::SpinlockGuard guard(this_queue().lock);
+  for (Vcpu* vcpu : this_queue().vcpus) {
+    if (vcpu->activity != Activity::kStopped && vcpu->vm.state == VmState::kRunning) {
+      MachineAccess access(vcpu->vm);
+      access.machine().advance(access.now());
+    }
+  }
+}
+
+[[nodiscard]] bool wakes(Vcpu& vcpu) {
+  switch (vcpu.activity) {
+    case Activity::kRunning:
+      return true;
+    case Activity::kHalted:
+    case Activity::kWaitForSipi:
+      return vcpu.has_work() || vcpu.nmi_pending || nested::timer_due(vcpu);
+    case Activity::kStopped:
+      return false;
+  }
+  return false;
+}
+
+Vcpu* next_runnable() {
+  RunQueue& queue = this_queue();
+  hw::SpinlockGuard guard(queue.lock);
+  for (std::size_t i = 0; i < queue.vcpus.size(); ++i) {
+    Vcpu* vcpu = queue.vcpus[(queue.next + i) % queue.vcpus.size()];
+    if (wakes(*vcpu)) {
+      queue.next = (queue.next + i + 1) % queue.vcpus.size();
+      return vcpu;
+    }
+  }
+  return nullptr;
+}
+
+// Takes the requests that change what the vCPU is, before it runs on.
+void process_work(Vcpu& vcpu) {
+  if (vcpu.take(work::kStop)) {
+    retire_vcpu(vcpu);
+    return;
+  }
+  if (vcpu.take(work::kInit)) {
+    nested::init_signal(vcpu);
+  }
+  if (vcpu.take(work::kSipi)) {
+    nested::startup_signal(vcpu);
+  }
+  if (vcpu.take(work::kNmi)) {
+    vcpu.nmi_pending = true;
+  }
+  if (vcpu.activity == Activity::kHalted) {
+    // An interrupt that cannot wake it is looked at again when something else does.
+    if (wakes_from_halt(vcpu)) {
+      vcpu.activity = Activity::kRunning;
+      vcpu.request(work::kInterrupts);
+    } else {
+      vcpu.take(work::kInterrupts);
+    }
+  }
+}
+
+void run_slice(Vcpu& vcpu) {
+  if (vcpu.fresh) {
+    prepare_vmcs01(vcpu);
+    reset_msrs(vcpu);
+    set_boot_state(vcpu, vcpu.start_state);
+    vcpu.fresh = false;
+  }
+  load_live_state(vcpu);
+  vcpu.use_vmcs(vcpu.vmcs());
+  const std::uint64_t end = now_ns() + kSliceNs;
+  wake_by(end);
+  while (true) {
+    if (vcpu.has_work() || vcpu.activity != Activity::kRunning) [[unlikely]] {
+      process_work(vcpu);
+      if (vcpu.activity != Activity::kRunning) {
+        return;
+      }
+    }
+    deliver_events(vcpu);
+    if (!enter_and_handle(vcpu)) {
+      continue;
+    }
+    // The exit was the machine's own (timer, IPI): devices and the other vCPUs come first.
+    advance_devices();
+    if (now_ns() >= end) {
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+void schedule(Vcpu& vcpu) {
+  RunQueue& queue = g_queues[vcpu.cpu];
+  hw::SpinlockGuard guard(queue.lock);
+  ARCHELON_ASSERT(queue.vcpus.push_back(&vcpu));
+}
+
+void unschedule(Vcpu& vcpu) {
+  RunQueue& queue = g_queues[vcpu.cpu];
+  hw::SpinlockGuard guard(queue.lock);
+  for (std::size_t i = 0; i < queue.vcpus.size(); ++i) {
+    if (queue.vcpus[i] == &vcpu) {
+      queue.vcpus.erase(i);
+      return;
+    }
+  }
+}
+
+void run_cpu() {
+  while (true) {
+    poll_monitor();
+    advance_devices();
+    if (Vcpu* vcpu = next_runnable()) {
+      run_slice(*vcpu);
+      continue;
+    }
+    wake_by(now_ns() + kSliceNs);
+    hw::wait_for_interrupt();
+  }
+}
+
+}  // namespace archelon::hv
