@@ -69,24 +69,31 @@ T get(std::span<const std::uint8_t> bytes, std::size_t at) {
   return value;
 }
 
-void load_linux(Vm& vm, const BootOptions& options) {
-  const std::vector<std::uint8_t> kernel = read_file(options.kernel);
+std::size_t setup_bytes(const std::vector<std::uint8_t>& kernel) {
+  const std::size_t sectors = kernel[kSetupSects] == 0 ? 4 : kernel[kSetupSects];
+  return (sectors + 1) * 512;
+}
+
+// The bzImage, checked as far as loading it relies on it.
+std::vector<std::uint8_t> read_kernel(const BootOptions& options) {
+  std::vector<std::uint8_t> kernel = read_file(options.kernel);
   if (kernel.size() < 1024 || get<std::uint32_t>(kernel, kMagic) != 0x53726448) {
     fail(kUsage, "%s is no Linux bzImage", options.kernel);
   }
   if (get<std::uint16_t>(kernel, kVersion) < 0x206) {
     fail(kUsage, "%s has an old boot protocol", options.kernel);
   }
-  const std::size_t sectors = kernel[kSetupSects] == 0 ? 4 : kernel[kSetupSects];
-  const std::size_t setup = (sectors + 1) * 512;
-  if (setup >= kernel.size()) fail(kUsage, "%s is truncated", options.kernel);
+  if (setup_bytes(kernel) >= kernel.size()) fail(kUsage, "%s is truncated", options.kernel);
+  return kernel;
+}
 
+void load_linux(Vm& vm, const std::vector<std::uint8_t>& kernel, const BootOptions& options) {
   const std::span<std::uint8_t> memory = vm.memory();
   // The setup header: from 0x1f1 to where the jump at 0x200 leads.
   const std::size_t header_end = 0x202 + kernel[0x201];
   std::memcpy(memory.data() + kZeroPage + kSetupSects, kernel.data() + kSetupSects,
               header_end - kSetupSects);
-  vm.load(kKernel, std::span(kernel).subspan(setup));
+  vm.load(kKernel, std::span(kernel).subspan(setup_bytes(kernel)));
   put<std::uint8_t>(memory, kZeroPage + kLoader, 0xff);
   put<std::uint8_t>(memory, kZeroPage + kLoadFlags,
                     static_cast<std::uint8_t>(kernel[kLoadFlags] | 1));
@@ -187,8 +194,9 @@ void on_alarm(int) {
 }  // namespace
 
 int boot_linux(const BootOptions& options) {
+  const std::vector<std::uint8_t> kernel = read_kernel(options);
   Vm vm(options.memory_mib << 20, true);
-  load_linux(vm, options);
+  load_linux(vm, kernel, options);
   immediate_exit = &vm.exit().immediate_exit;
   std::signal(SIGALRM, on_alarm);
   alarm(options.timeout_seconds);

@@ -70,8 +70,30 @@ def nested():
         for name in files:
             archive.add_file(name, name)
         archive.add_file("l2/vmlinuz", kernel.image)
-        archive.add("l2/initrd", _l2_initrd())
+        archive.add("l2/initrd", l2_initrd(_script("l2_init")))
     return _image("nested", files, fill)
+
+
+def with_kvm(init, files, initrd):
+    """Writes to the path `initrd` an L1 with KVM's modules and busybox, which runs the shell script
+    `init` and finds each of `files` ({path inside: path here}); returns its Image."""
+    kernel = debian.kernel()
+    archive = _base()
+    archive.add("init", init.encode(), 0o755)
+    _add_kvm(kernel, archive)
+    for name, path in files.items():
+        archive.add_file(name, path)
+    archive.write(initrd)
+    return Image(kernel.image, initrd)
+
+
+def l2_initrd(init):
+    """An initramfs with busybox that runs the script `init`, as bytes."""
+    archive = _base()
+    archive.add("init", init, 0o755)
+    with paths.temporary_folder() as folder:
+        archive.write(folder / "initrd")
+        return (folder / "initrd").read_bytes()
 
 
 def _image(kind, files, fill):
@@ -116,14 +138,6 @@ def _base():
 def _add_kvm(kernel, archive):
     for module in ("irqbypass", "kvm", "kvm-intel"):
         archive.add_file(f"modules/{module}.ko", kernel.module(module))
-
-
-def _l2_initrd():
-    archive = _base()
-    archive.add("init", _script("l2_init"), 0o755)
-    with paths.temporary_folder() as folder:
-        archive.write(folder / "initrd")
-        return (folder / "initrd").read_bytes()
 
 
 def _script(name):
