@@ -89,21 +89,17 @@ struct Features {
   return static_cast<MemoryType>((leaf & kType) >> kTypeShift);
 }
 
+// The bits of Rights stand as in an entry, but for that of user-mode execution.
+static_assert(Rights::kRead.bits() == kRead && Rights::kWrite.bits() == kWrite &&
+              Rights::kExecuteSupervisor.bits() == kExecute && Rights::kExecuteUser.bits() == 8);
+
 [[nodiscard]] constexpr Rights rights_of(std::uint64_t entry, bool mode_based) {
-  Rights rights;
-  rights = (entry & kRead) != 0 ? rights | Rights::kRead : rights;
-  rights = (entry & kWrite) != 0 ? rights | Rights::kWrite : rights;
-  rights = (entry & kExecute) != 0 ? rights | Rights::kExecuteSupervisor : rights;
-  rights = (entry & (mode_based ? kExecuteUser : kExecute)) != 0 ? rights | Rights::kExecuteUser
-                                                                 : rights;
-  return rights;
+  const std::uint64_t user = mode_based ? entry >> 7 : entry << 1;
+  return Rights::from_bits(static_cast<unsigned>((entry & 7) | (user & 8)));
 }
 
 [[nodiscard]] constexpr std::uint64_t rights_bits(Rights rights, bool mode_based) {
-  return (rights.contains(Rights::kRead) ? kRead : 0) |
-         (rights.contains(Rights::kWrite) ? kWrite : 0) |
-         (rights.contains(Rights::kExecuteSupervisor) ? kExecute : 0) |
-         (mode_based && rights.contains(Rights::kExecuteUser) ? kExecuteUser : 0);
+  return (rights.bits() & 7) | (mode_based ? (std::uint64_t{rights.bits()} & 8) << 7 : 0);
 }
 
 [[nodiscard]] constexpr std::uint64_t make_table_entry(std::uint64_t address, Rights rights,

@@ -121,7 +121,7 @@ class FrameAllocator {
   [[nodiscard]] std::optional<Hpa> allocate_contiguous(std::uint64_t bytes,
                                                        std::uint64_t alignment) {
     ARCHELON_ASSERT(bytes > 0 && is_aligned(bytes, kPageSize));
-    ARCHELON_ASSERT(alignment >= kPageSize && std::has_single_bit(alignment));
+    ARCHELON_ASSERT(alignment >= kPageSize && is_power_of_two(alignment));
     for (Region& region : regions_) {
       if (const auto frame = highest_run(region, bytes / kPageSize, alignment / kPageSize)) {
         mark(region, *frame, bytes / kPageSize, /*taken=*/true);
@@ -137,7 +137,7 @@ class FrameAllocator {
   // and at most `max_bytes`. A VM's memory is gathered by calling this until it has enough.
   [[nodiscard]] std::optional<HpaRange> allocate_largest(std::uint64_t max_bytes,
                                                          std::uint64_t block) {
-    ARCHELON_ASSERT(block >= kPageSize && std::has_single_bit(block));
+    ARCHELON_ASSERT(block >= kPageSize && is_power_of_two(block));
     const std::uint64_t step = block / kPageSize;
     Run best;
     Region* owner = nullptr;

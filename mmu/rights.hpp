@@ -11,6 +11,10 @@ class Rights {
  public:
   constexpr Rights() = default;
 
+  // As bits: 1 read, 2 write, 4 execute in supervisor mode, 8 in user mode.
+  [[nodiscard]] static constexpr Rights from_bits(unsigned bits) { return Rights(bits & 15); }
+  [[nodiscard]] constexpr unsigned bits() const { return bits_; }
+
   [[nodiscard]] constexpr bool contains(Rights needed) const {
     return (bits_ & needed.bits_) == needed.bits_;
   }

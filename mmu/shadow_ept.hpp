@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -8,6 +9,7 @@
 
 #include "hv/base/address.hpp"
 #include "hv/base/assert.hpp"
+#include "hv/base/bits.hpp"
 #include "hv/base/memory.hpp"
 #include "mmu/ept_entry.hpp"
 #include "mmu/ept_walk.hpp"
@@ -66,7 +68,7 @@ class ShadowEpt {
       : l1_(&l1), backing_(&backing), forest_(l1, host, arena, info), config_(config) {
     ARCHELON_ASSERT(config.roots > 0 && config.roots <= kMaxRoots);
     ARCHELON_ASSERT(info.size() >= config.roots + kMinTreeTables);
-    ARCHELON_ASSERT(std::has_single_bit(config.prefill) && config.prefill <= 64);
+    ARCHELON_ASSERT(is_power_of_two(config.prefill) && config.prefill <= 64);
     for (unsigned r = 0; r < config.roots; ++r) {
       trees_[r].root = *forest_.tables.allocate(fixed_, kTopLevel);
     }

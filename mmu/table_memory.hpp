@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -58,7 +57,7 @@ template <class T = std::uint64_t, class M, class A>
     if (entry == nullptr) {
       return std::nullopt;
     }
-    return std::atomic_ref<T>(*entry).load(std::memory_order_acquire);
+    return __atomic_load_n(entry, __ATOMIC_ACQUIRE);
   } else {
     return read_value<T>(memory, address);
   }
@@ -72,7 +71,7 @@ template <class T, class M, class A>
     if (entry == nullptr) {
       return false;
     }
-    std::atomic_ref<T>(*entry).store(value, std::memory_order_release);
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
     return true;
   } else {
     return write_value(memory, address, value);
@@ -87,8 +86,8 @@ template <class T, class M, class A>
     return memory.template exchange_table_entry<T>(address, expected, desired);
   } else if constexpr (detail::kPoints<M, A>) {
     T* entry = detail::entry_pointer<T>(memory, address);
-    return entry != nullptr &&
-           std::atomic_ref<T>(*entry).compare_exchange_strong(expected, desired);
+    return entry != nullptr && __atomic_compare_exchange_n(entry, &expected, desired, false,
+                                                           __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
   } else if constexpr (sizeof(T) == 8 && requires {
                          {
                            memory.compare_exchange(address, expected, desired)

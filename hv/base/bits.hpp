@@ -6,7 +6,9 @@
 namespace archelon {
 
 // The mask with the one bit `n` set.
-[[nodiscard]] constexpr std::uint64_t bit(unsigned n) { return std::uint64_t{1} << n; }
+[[nodiscard]] constexpr std::uint64_t bit(unsigned n) {
+  return std::uint64_t{1} << n;
+}
 
 // The mask of bits high..low, both included.
 [[nodiscard]] constexpr std::uint64_t bit_mask(unsigned high, unsigned low) {
@@ -28,6 +30,11 @@ namespace archelon {
 
 [[nodiscard]] constexpr bool is_aligned(std::uint64_t value, std::uint64_t power_of_two) {
   return (value & (power_of_two - 1)) == 0;
+}
+
+// Not std::has_single_bit, which GCC turns into a call of libgcc.
+[[nodiscard]] constexpr bool is_power_of_two(std::uint64_t value) {
+  return value != 0 && (value & (value - 1)) == 0;
 }
 
 // True where `address` is canonical for `linear_bits` (48 or 57) of linear address.

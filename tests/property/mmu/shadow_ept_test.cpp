@@ -33,19 +33,6 @@ constexpr std::uint64_t kGiB = 1 << 30;
 constexpr ept::Features kFeatures{
     .execute_only = true, .pages_1g = true, .accessed_dirty = true, .physical_bits = 40};
 
-unsigned bits_of(Rights rights) {
-  return (rights.contains(Rights::kRead) ? 1U : 0U) | (rights.contains(Rights::kWrite) ? 2U : 0U) |
-         (rights.contains(Rights::kExecuteSupervisor) ? 4U : 0U) |
-         (rights.contains(Rights::kExecuteUser) ? 8U : 0U);
-}
-Rights rights_of_bits(unsigned bits) {
-  Rights rights;
-  rights = (bits & 1) != 0 ? rights | Rights::kRead : rights;
-  rights = (bits & 2) != 0 ? rights | Rights::kWrite : rights;
-  rights = (bits & 4) != 0 ? rights | Rights::kExecuteSupervisor : rights;
-  return (bits & 8) != 0 ? rights | Rights::kExecuteUser : rights;
-}
-
 struct Parameters {
   std::uint64_t seed;
   unsigned tables;
@@ -507,13 +494,13 @@ class World {
       catch_up(cpu);
       exited = true;
       const auto result = shadow_->handle_violation(cpu.binding.root, Gpa2(input),
-                                                    rights_of_bits(needed), page_walk);
+                                                    Rights::from_bits(needed), page_walk);
       demand(cpu, result.flush);
       switch (result.kind) {
         case ViolationKind::kReflectViolation:
           REQUIRE((now.kind == EptModelWalk::kViolation || (now.rights & asked) != asked));
           REQUIRE(now.kind != EptModelWalk::kMisconfiguration);
-          REQUIRE(bits_of(result.rights) == now.rights);
+          REQUIRE(result.rights.bits() == now.rights);
           REQUIRE(result.convertible == ((l1_.peek(Gpa1(now.entries.back())) >> 63) == 0));
           REQUIRE(l1_.pages() == before);
           ++reflected;
@@ -528,7 +515,7 @@ class World {
           REQUIRE((now.rights & asked) == asked);
           REQUIRE(result.gpa1 == Gpa1(now.page | (input & 0xfff)));
           const auto inner = builder_.translate(result.gpa1);
-          REQUIRE((!inner || (bits_of(inner->rights) & asked) != asked));
+          REQUIRE((!inner || (inner->rights.bits() & asked) != asked));
           check_flags(before, now, cpu.key.flags(), asked);
           ++backing_faults;
           return;
@@ -558,7 +545,7 @@ class World {
       }
       const MemoryType type = combine_types(static_cast<MemoryType>(grant.type), inner->type);
       justified = justified || (inner->address == Hpa(got.page) &&
-                                (got.rights & ~(grant.rights & bits_of(inner->rights))) == 0 &&
+                                (got.rights & ~(grant.rights & inner->rights.bits())) == 0 &&
                                 got.type == static_cast<unsigned>(type) &&
                                 got.ignore_pat == (grant.ignore_pat || inner->ignore_pat));
     }
@@ -638,6 +625,10 @@ TEST_CASE("no translation of L2 is one that EPT12 and EPT01 do not permit") {
     stats.evicted += world.stats().evicted;
     stats.dropped += world.stats().dropped;
   }
+  INFO("completed " << completed << " reflected " << reflected << " backing " << backing
+                    << " unflushed " << unflushed << " filled " << stats.filled << " prefilled "
+                    << stats.prefilled << " evicted " << stats.evicted << " dropped "
+                    << stats.dropped);
   // The generator must keep reaching all of it.
   if (chosen == nullptr) {
     CHECK(completed > 1000);
@@ -648,8 +639,4 @@ TEST_CASE("no translation of L2 is one that EPT12 and EPT01 do not permit") {
     CHECK(stats.evicted > 10);
     CHECK(stats.dropped > 10);
   }
-  WARN("completed " << completed << " reflected " << reflected << " backing " << backing
-                    << " unflushed " << unflushed << " filled " << stats.filled << " prefilled "
-                    << stats.prefilled << " evicted " << stats.evicted << " dropped "
-                    << stats.dropped);
 }
