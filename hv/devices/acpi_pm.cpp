@@ -3,8 +3,6 @@
 namespace archelon::devices {
 namespace {
 
-constexpr std::uint16_t kStatusKnown =
-    0x8721;  // TMR, GBL, PWRBTN, SLPBTN, RTC, WAK; BM at bit 4 not
 constexpr std::uint16_t kEnableKnown = 0x0721;
 constexpr std::uint16_t kControlSciEnable = 0x0001;
 constexpr std::uint16_t kControlKept = 0x1c02;  // SLP_TYP and BM_RLD
@@ -63,8 +61,7 @@ std::optional<unsigned> AcpiPm::write(unsigned offset, std::uint8_t value, std::
     case 0:
     case 1:
       advance(now_ns);
-      status_ =
-          static_cast<std::uint16_t>(status_ & ~(unsigned{value} << offset * 8 & kStatusKnown));
+      status_ = static_cast<std::uint16_t>(status_ & ~(unsigned{value} << offset * 8));
       break;
     case 2:
     case 3:

@@ -93,6 +93,13 @@ TEST_CASE("an IOAPIC entry in ExtINT mode passes the 8259s' vector") {
   CHECK_FALSE(m.machine.has_pending(0));
   CHECK(m.machine.acknowledge_interrupt(1) == 0x0c);
   CHECK_FALSE(m.machine.has_pending(1));
+  // The next one passes by LINT0 of CPU 0 alone.
+  m.entry(0, 0x1'0700, 1);
+  m.set_apic(kLint0, 0x700);
+  m.out(0x20, 0x20);
+  m.out(0x3f8, 'x');
+  CHECK(m.machine.pending_interrupt(0) == 0x0c);
+  CHECK_FALSE(m.machine.has_pending(1));
 }
 
 TEST_CASE("a level-triggered interrupt is held by remote IRR until EOI and comes again") {
@@ -108,6 +115,41 @@ TEST_CASE("a level-triggered interrupt is held by remote IRR until EOI and comes
   m.set_apic(kEoi, 0);
   CHECK_FALSE(m.machine.has_pending(0));
   CHECK(m.entry(9) == 0x8059);
+}
+
+TEST_CASE("a level interrupt in service does not come again before its EOI") {
+  Enabled m;
+  m.entry(9, 0x8059);
+  m.assert_sci();
+  CHECK(m.machine.acknowledge_interrupt(0) == 0x59);
+  m.release_sci();
+  m.assert_sci();
+  CHECK_FALSE(m.machine.lapic(0).irr().has(0x59));
+  m.release_sci();
+  m.set_apic(kEoi, 0);
+  CHECK_FALSE(m.machine.lapic(0).irr().has(0x59));
+}
+
+TEST_CASE("TMR follows the last trigger mode: an edge's EOI does not reach the IOAPIC") {
+  Enabled m;
+  m.entry(9, 0x8059);
+  m.assert_sci();
+  CHECK(m.machine.acknowledge_interrupt(0) == 0x59);
+  m.release_sci();
+  m.set_apic(kIcrLow, 0x4'0059);  // the same vector as an IPI to itself
+  CHECK(m.apic(0x1a0) == 0);
+  m.set_apic(kEoi, 0);
+  CHECK(m.entry(9) == 0xc059);
+}
+
+TEST_CASE("an NMI through a level-triggered IOAPIC entry is an edge") {
+  Enabled m;
+  m.entry(9, 0x8400);
+  m.assert_sci();
+  CHECK(m.host.nmis == std::vector<unsigned>{0});
+  CHECK(m.entry(9) == 0x8400);
+  m.entry(9, 0x8400);
+  CHECK(m.host.nmis.size() == 1);
 }
 
 TEST_CASE("a masked level interrupt waits, a masked edge is lost") {

@@ -120,6 +120,18 @@ TEST_CASE("lowest priority goes to one CPU, the one that does the least") {
   m.ipi(0xff, 0x151);
   CHECK_FALSE(m.machine.lapic(0).irr().has(0x51));
   CHECK(m.machine.lapic(1).irr().has(0x51));
+  m.ipi(0xff, 0x150);
+  CHECK(m.machine.lapic(1).irr().has(0x50));
+  m.set_apic(kTpr, 0x20, 1);  // equals take turns
+  m.set_apic(kTpr, 0x10, 0);
+  m.ipi(0xff, 0x152);
+  CHECK(m.machine.lapic(0).irr().has(0x52));
+  m.set_apic(kTpr, 0x20, 0);
+  m.ipi(0xff, 0x153);
+  m.ipi(0xff, 0x154);
+  CHECK(m.machine.lapic(1).irr().has(0x53));
+  CHECK(m.machine.lapic(0).irr().has(0x54));
+  CHECK_FALSE(m.machine.lapic(0).irr().has(0x53));
 }
 
 TEST_CASE("INIT, SIPI and NMI reach the vCPU, off or not") {
@@ -291,6 +303,8 @@ TEST_CASE("x2APIC registers and their faults") {
   CHECK(m.machine.lapic(0).irr().has(0x72));
   CHECK(write(0x830, std::uint64_t{2} << 32 | 0x873));  // logical, cluster 0, CPU 1
   CHECK(m.machine.lapic(1).irr().has(0x73));
+  CHECK(write(0x830, std::uint64_t{0x1'0002} << 32 | 0x874));  // the same of cluster 1
+  CHECK_FALSE(m.machine.lapic(1).irr().has(0x74));
 }
 
 TEST_CASE("disabling the APIC by software masks its LVT, globally resets it") {
@@ -317,4 +331,14 @@ TEST_CASE("parts of registers are read, only whole registers are written") {
   CHECK(m.apic(kTpr) == 0);
   CHECK(m.machine.mmio_contains(kLapicBase + 0xfff));
   CHECK_FALSE(m.machine.mmio_contains(kLapicBase + 0x1000));
+}
+
+TEST_CASE("without TSC-deadline in CPUID its mode bit does not stick") {
+  MachineConfig config = test_config();
+  config.tsc_deadline = false;
+  Apics m(config);
+  m.set_apic(kLvtTimer, 0x4'00ec);
+  CHECK(m.apic(kLvtTimer) == 0xec);
+  m.machine.set_tsc_deadline(0, 5, 1, 0);
+  CHECK(m.machine.tsc_deadline(0) == 0);
 }

@@ -128,3 +128,31 @@ TEST_CASE("initialisation forgets edges and masks, and requests nothing until it
   pic.set_line(4, true);
   CHECK(pic.acknowledge() == 0x54);
 }
+
+TEST_CASE("in special fully nested mode a higher input of the slave interrupts a lower one") {
+  PicPair nested = initialised(0x11);
+  PicPair plain = initialised(0x01);
+  for (PicPair* pic : {&nested, &plain}) {
+    pulse(*pic, 12);
+    CHECK(pic->acknowledge() == 0x3c);
+    pulse(*pic, 8);
+  }
+  CHECK_FALSE(plain.output());
+  CHECK(nested.acknowledge() == 0x38);
+}
+
+TEST_CASE("rotation on automatic EOI serves the inputs in turn") {
+  PicPair pic = initialised(0x03);
+  pic.write(0x4d0, 0x18);  // 3 and 4 ask all the time
+  pic.set_line(3, true);
+  pic.set_line(4, true);
+  CHECK(pic.acknowledge() == 0x33);
+  CHECK(pic.acknowledge() == 0x33);
+  pic.write(0x20, 0x80);
+  CHECK(pic.acknowledge() == 0x33);
+  CHECK(pic.acknowledge() == 0x34);
+  CHECK(pic.acknowledge() == 0x33);
+  pic.write(0x20, 0x00);
+  CHECK(pic.acknowledge() == 0x34);
+  CHECK(pic.acknowledge() == 0x34);
+}

@@ -159,3 +159,13 @@ TEST_CASE("the refresh bit of port 61h toggles") {
   CHECK((b.pit.read_port61(15'100) & 0x10) != first);
   CHECK((b.pit.read_port61(30'200) & 0x10) == first);
 }
+
+TEST_CASE("the first byte of a new count stops mode 0") {
+  Box b;
+  b.load(0, 0x30, 100);
+  CHECK(b.pit.next_edge_ns() == at(100));
+  b.out(0x40, 0x10);
+  CHECK(b.pit.next_edge_ns() == kNever);
+  b.out(0x40, 0x00);
+  CHECK(b.pit.next_edge_ns() == at(16));
+}

@@ -26,6 +26,9 @@ TEST_CASE("the PM timer's carry raises an SCI when it is enabled") {
   const std::uint64_t carry = ticks_to_ns(std::uint64_t{1} << 31, 3'579'545);
   CHECK(m.machine.next_deadline_ns() == carry);
   m.run_to(carry);
+  CHECK(m.machine.next_deadline_ns() == kNever);  // until the status is cleared
+  m.out(0x600, 0x10);                             // not its bit
+  CHECK((m.in(0x600) & 0x01) != 0);
   CHECK((m.in(0x600) & 0x01) != 0);
   m.out(0xa1, 0xfd);
   m.out(0x21, 0xfb);
@@ -61,6 +64,7 @@ TEST_CASE("every way to reset a PC resets it") {
   CHECK_FALSE(resets([](TestMachine& m) { m.out4(0xcf8, 0x0000'0600); }));
   CHECK(resets([](TestMachine& m) { m.out(0x64, 0xfe); }));
   CHECK_FALSE(resets([](TestMachine& m) { m.out(0x64, 0xff); }));
+  CHECK(resets([](TestMachine& m) { m.out(0x64, 0xf0); }));
   CHECK(resets([](TestMachine& m) {
     m.out(0x64, 0xd1);
     m.out(0x60, 0xfe);
@@ -93,6 +97,9 @@ TEST_CASE("PCI configuration: one host bridge, nothing else") {
   m.out(0xcfb, 0x01);
   m.out4(0xcf8, 0x8000'0000);
   CHECK(m.in4(0xcf8) == 0x8000'0000);
+  m.machine.io_write(0xcf8, 2, 0x0001, 0);  // narrower writes are not for CONFIG_ADDRESS
+  CHECK(m.in4(0xcf8) == 0x8000'0000);
+  CHECK(m.in(0xcf8) == 0xff);
   CHECK(m.in4(0xcfc) == 0x1237'8086);
   CHECK(m.machine.io_read(0xcfe, 2, 0) == 0x1237);
   CHECK(m.in(0xcfd) == 0x80);
@@ -157,4 +164,15 @@ TEST_CASE("POST codes are kept") {
   TestMachine m;
   m.out(0x80, 0x42);
   CHECK(m.in(0x80) == 0x42);
+}
+
+TEST_CASE("a PIT edge that is due counts although the guest reprograms the PIT first") {
+  TestMachine m;
+  m.out(0x21, 0xfe);
+  m.out(0x43, 0x34);
+  m.out(0x40, 0xa9);
+  m.out(0x40, 0x04);
+  m.now = 1'100'000;
+  m.out(0x43, 0x30);
+  CHECK(m.machine.pending_interrupt(0) == 0x08);
 }

@@ -176,3 +176,10 @@ TEST_CASE("CMOS memory tells the memory sizes and keeps what is written") {
   CHECK(c.get(0x8f) == 0x5a);  // the top bit is the NMI mask
   CHECK(c.rtc.nmi_masked());
 }
+
+TEST_CASE("setting SET clears the update interrupt enable") {
+  Clock c;
+  c.set(0x0b, 0x92);
+  CHECK(c.get(0x0b) == 0x82);
+  CHECK(c.rtc.next_deadline_ns() == kNever);
+}

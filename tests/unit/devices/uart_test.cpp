@@ -144,3 +144,15 @@ TEST_CASE("each transmitted byte makes an edge at an edge-triggered IOAPIC pin")
   CHECK_FALSE(m.machine.has_pending(0));
   CHECK(m.host.console == "hi");
 }
+
+TEST_CASE("no interrupt leaves the card in loopback") {
+  Port u;
+  u.put(kIer, 0x02);
+  u.put(kMcr, 0x18);
+  CHECK(u.read(kIir) == 0x02);
+  u.put(kIer, 0x00);
+  u.put(kIer, 0x02);
+  CHECK_FALSE(u.line());
+  u.put(kMcr, 0x08);
+  CHECK(u.line());
+}
