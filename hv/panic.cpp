@@ -8,6 +8,7 @@
 #include "hv/console.hpp"
 #include "hv/hw/cpu.hpp"
 #include "hv/hw/instructions.hpp"
+#include "hv/hw/paging.hpp"
 #include "hv/hw/smp.hpp"
 
 namespace archelon::hv {
@@ -49,6 +50,13 @@ void begin(std::string_view reason) {
   hw::stop_other_cpus();
 }
 
+// A push below a stack faults on its guard page, and the fault finds no stack either.
+bool is_stack_overflow(const hw::TrapFrame& frame) {
+  const std::uint64_t area = hw::kStackStride * hw::kMaxCpus;
+  return static_cast<arch::Vector>(frame.vector) == arch::Vector::kDf &&
+         hw::read_cr2() - hw::kStackArea < area && !hw::is_mapped(Hva(hw::read_cr2()), 1);
+}
+
 void print_frame(std::uint64_t rip) {
   std::array<char, 160> text;
   print("  {}", describe_code(text, rip));
@@ -76,10 +84,10 @@ void panic_line(std::string_view reason) {
 void panic_exception(const hw::TrapFrame& frame) {
   std::array<char, 80> where;
   std::array<char, 160> text;
-  const std::string_view reason =
-      format(text, "{} with error code {:#x} in L0 on CPU {} at {}",
-             arch::name(static_cast<arch::Vector>(frame.vector)), frame.error_code,
-             hw::this_cpu().index, describe_code(where, frame.rip));
+  const std::string_view reason = format(
+      text, "{} with error code {:#x} in L0 on CPU {} at {}{}",
+      arch::name(static_cast<arch::Vector>(frame.vector)), frame.error_code, hw::this_cpu().index,
+      describe_code(where, frame.rip), is_stack_overflow(frame) ? ": the stack is full" : "");
   begin(reason);
   print("CPU {} (APIC ID {}) stopped; registers and backtrace:", hw::this_cpu().index,
         hw::this_cpu().apic_id);

@@ -92,8 +92,8 @@ def command(spec, folder, serial):
     if not available():
         raise RigError("bochs is not installed: run tools/setup")
     (folder / "bochsrc").write_text(configuration(spec, folder, serial))
-    # The packaged Bochs has its debugger compiled in: it waits for this "continue".
-    (folder / "debugger.rc").write_text("c\n")
+    # The packaged Bochs has its debugger compiled in: it waits for a "continue".
+    (folder / "debugger.rc").write_text("".join(f"{line}\n" for line in spec.debugger))
     environment = dict(os.environ)
     library = preload_library()
     if library:

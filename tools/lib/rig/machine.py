@@ -22,7 +22,8 @@ _libc = ctypes.CDLL(None)
 @dataclasses.dataclass
 class MachineSpec:
     """What to power on. engine is "bochs", "kvm" or "tcg"; cpu a model of that engine, "" for its
-    default; com1 says what COM1 is: "none" (unconnected), "output" (its lines are read) or "socket"
+    default; debugger the commands that Bochs' debugger executes, of which each "c" lets the machine
+    run on; com1 says what COM1 is: "none" (unconnected), "output" (its lines are read) or "socket"
     (one can type into it as well). com1_lines says whether a socket's output is read as lines."""
 
     iso: pathlib.Path
@@ -35,6 +36,7 @@ class MachineSpec:
     com1_lines: bool = False
     uefi: bool = False
     iommu: bool = False
+    debugger: tuple = ("c",)
 
 
 class Machine:

@@ -189,16 +189,17 @@ class Rig:
         self._open.append(context)
         return Run(machine, names, timeout)
 
-    def bare(self, kernel, initrds=(), command_line="", timeout=None, cpus=1, memory=1024, cpu=""):
-        """Boots a kernel on the same machine without Archelon; returns a Run of its COM1 and port
-        0xe9 lines."""
+    def bare(self, kernel, initrds=(), command_line="", timeout=None, **machine):
+        """Boots a kernel on the machine without Archelon; returns a Run of its COM1 and port 0xe9
+        lines. Further options are those of MachineSpec: engine, cpu, cpus, memory_mib, uefi,
+        debugger, ..."""
         image = self.folder / f"bare{len(self._open)}.iso"
-        iso.pack_bare(kernel, list(initrds), command_line, image)
+        firmware = ("bios", "efi") if machine.get("uefi") else ("bios",)
+        iso.pack_bare(kernel, list(initrds), command_line, image, firmware)
         work = self.folder / f"bare{len(self._open)}"
         work.mkdir()
-        machine = Machine(session.MachineSpec(
-            iso=image, engine=engine.choose()[0], cpu=cpu, cpus=cpus, memory_mib=memory,
-            com1="output"), work)
+        chosen = {"engine": engine.choose()[0], "memory_mib": 1024, "com1": "output"} | machine
+        machine = Machine(session.MachineSpec(iso=image, **chosen), work)
         machine.__enter__()
         self._open.append(machine)
         return Run(machine, [], timeout or self.LIMIT)

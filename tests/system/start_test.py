@@ -1,0 +1,100 @@
+"""Archelon's own start, without a VM: on every firmware and machine, with faults planted by Bochs'
+debugger, which stops at functions of the image and writes over its code and registers."""
+
+import re
+import subprocess
+
+from rig import kernel
+
+LIMIT = 120
+
+_IMAGE_VMA = 0xFFFFFFFF80200000
+_IMAGE_LMA = 0x200000
+_STACK_AREA = 0xFFFFFFFFC0000000
+_OWN_STACK = 0xA000  # in a CPU's part of the area: the lowest byte of its own stack
+_UD2 = 0x0B0F
+_EVERYWHERE = "console=debugcon,com1"
+
+
+def _address(function):
+    """The linear address of one of the image's functions, by the end of its name."""
+    names = subprocess.run(["nm", "--demangle", kernel.image()], check=True, capture_output=True,
+                           text=True).stdout
+    found = re.search(rf"^(\w+) [tT] (?:\S*::)?(?:\(anonymous namespace\)::)?{re.escape(function)}$",
+                      names, re.MULTILINE)
+    assert found, function
+    return int(found.group(1), 16)
+
+
+def _stop_at(function):
+    """Debugger commands that let the machine run until it is in the function. Bochs overlooks some
+    functions that are called often; good are those called once, and interrupt entries."""
+    return (f"lb {_address(function):#x}", "c")
+
+
+def _plant(function, instruction):
+    """The debugger command that writes a two-byte instruction over the function's start."""
+    return f"setpmem {_address(function) - _IMAGE_VMA + _IMAGE_LMA:#x} 2 {instruction:#x}"
+
+
+def _comes_up(run, cpus):
+    run.expect_l0("^Archelon: loaded at 0x200000$")
+    run.expect_l0(rf"^{cpus} CPUs, \d+ MiB of memory free$")
+    run.expect_l0("no module with the string archelon.conf")
+    run.refuse("error|panic", vm="archelon")
+
+
+def test_bios_bochs_two_cpus(rig):
+    run = rig.bare(kernel.image(), command_line=_EVERYWHERE, engine="bochs", cpus=2)
+    _comes_up(run, 2)
+
+
+def test_bios_qemu_without_vtx(rig):
+    run = rig.bare(kernel.image(), command_line=_EVERYWHERE, engine="tcg", cpus=2)
+    _comes_up(run, 2)
+
+
+def test_uefi_qemu(rig):
+    run = rig.bare(kernel.image(), command_line=_EVERYWHERE + ",vga", engine="tcg", cpus=4,
+                   uefi=True)
+    _comes_up(run, 4)
+
+
+def test_bad_options_are_named(rig):
+    run = rig.bare(kernel.image(), engine="tcg",
+                   command_line="console=com1,com3,pci-serial loglevel=loud")
+    run.expect_l0("^warning: command line: loglevel=loud: ")
+    run.expect_l0("^warning: console com3: there is none$")
+    run.expect_l0("^warning: console pci-serial: there is none$")
+    run.expect_l0("^1 CPUs, ")
+
+
+def test_wrong_magic(rig):
+    start = _address("start") - _IMAGE_VMA + _IMAGE_LMA
+    run = rig.bare(kernel.image(), engine="bochs",
+                   debugger=(f"pb {start:#x}", "c", "set eax = 0x1234", "c"))
+    run.expect_l0("^error: not started by a multiboot2 loader: EAX is 0x1234, should be 0x36d76289$")
+    run.expect_l0("^error: halted$")
+    run.refuse("panic|CPUs", vm="archelon")
+
+
+def test_exception_is_reported_and_stops_every_cpu(rig):
+    # Called for the line that counts CPUs and memory, when every CPU is up.
+    late = "MemoryMap::bytes(archelon::boot::MemoryKind) const"
+    run = rig.bare(kernel.image(), command_line="console=debugcon", engine="bochs", cpus=2,
+                   debugger=(*_stop_at("init_platform()"), _plant(late, _UD2),
+                             *_stop_at("trap_entry_2"), "c"))
+    run.expect(r"^\(1\) Breakpoint 2,")
+    run.expect_l0(r"^CPU 0 \(APIC ID 0\) stopped; registers and backtrace:$")
+    run.expect_l0("^rax [0-9a-f]{16} rbx ")
+    run.expect_l0(r"^cr0 80010033 cr2 ")
+    run.expect_l0(r"^  0xffffffff802[0-9a-f]{5} boot::MemoryMap::bytes\+0x0$")
+    run.expect_l0(r"^  0xffffffff802[0-9a-f]{5} hw::switch_to_own_stack\+0x")
+    run.expect_l0(r"^panic: #UD with error code 0x0 in L0 on CPU 0 at 0xffffffff802")
+
+
+def test_full_stack_is_a_double_fault_on_its_own_stack(rig):
+    run = rig.bare(kernel.image(), command_line="console=debugcon", engine="bochs",
+                   debugger=(*_stop_at("init_platform()"),
+                             f"set rsp = {_STACK_AREA + _OWN_STACK:#x}", "c"))
+    run.expect_l0("^panic: #DF with error code 0x0 in L0 on CPU 0 at .*: the stack is full$")
