@@ -37,7 +37,8 @@ void print(std::string_view pattern, const Args&... args) {
 
 // The first CPU to come here reports; later ones stop. One that comes here again fell over its own
 // report, and ends with the line that tools look for.
-void begin(std::string_view reason) {
+// Answers how many other CPUs it has stopped.
+std::uint32_t begin(std::string_view reason) {
   hw::cli();
   const std::uint32_t self = hw::this_cpu().index;
   std::uint32_t owner = kNobody;
@@ -47,7 +48,7 @@ void begin(std::string_view reason) {
     }
     finish(reason);
   }
-  hw::stop_other_cpus();
+  return hw::stop_other_cpus();
 }
 
 // A push below a stack faults on its guard page, and the fault finds no stack either.
@@ -75,8 +76,9 @@ void print_registers(const hw::TrapFrame& f) {
 }  // namespace
 
 void panic_line(std::string_view reason) {
-  begin(reason);
-  print("CPU {} (APIC ID {}) stopped; backtrace:", hw::this_cpu().index, hw::this_cpu().apic_id);
+  const std::uint32_t others = begin(reason);
+  print("CPU {} (APIC ID {}) stopped, with {} others; backtrace:", hw::this_cpu().index,
+        hw::this_cpu().apic_id, others);
   walk_stack(reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)), print_frame);
   finish(reason);
 }
@@ -88,9 +90,9 @@ void panic_exception(const hw::TrapFrame& frame) {
       text, "{} with error code {:#x} in L0 on CPU {} at {}{}",
       arch::name(static_cast<arch::Vector>(frame.vector)), frame.error_code, hw::this_cpu().index,
       describe_code(where, frame.rip), is_stack_overflow(frame) ? ": the stack is full" : "");
-  begin(reason);
-  print("CPU {} (APIC ID {}) stopped; registers and backtrace:", hw::this_cpu().index,
-        hw::this_cpu().apic_id);
+  const std::uint32_t others = begin(reason);
+  print("CPU {} (APIC ID {}) stopped, with {} others; registers and backtrace:",
+        hw::this_cpu().index, hw::this_cpu().apic_id, others);
   print_registers(frame);
   print_frame(frame.rip);
   walk_stack(frame.rbp, print_frame);

@@ -35,9 +35,13 @@ void load_segments(const Gdt& gdt) {
 
 }  // namespace
 
-std::uint32_t cpu_count() { return g_cpu_count.load(std::memory_order_acquire); }
+std::uint32_t cpu_count() {
+  return g_cpu_count.load(std::memory_order_acquire);
+}
 
-PerCpu& cpu(std::uint32_t index) { return g_cpus[index]; }
+PerCpu& cpu(std::uint32_t index) {
+  return g_cpus[index];
+}
 
 void init_this_cpu(std::uint32_t index) {
   PerCpu& cpu = g_cpus[index];

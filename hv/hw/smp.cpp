@@ -204,13 +204,19 @@ void send_ipi(std::uint32_t index, std::uint8_t vector) {
   }
 }
 
-void stop_other_cpus() {
+std::uint32_t stop_other_cpus() {
+  constexpr std::uint32_t kMaxSpins = 1'000'000;
   stop_on_nmi();
+  std::uint32_t others = 0;
   for (std::uint32_t i = 0; g_has_lapic && i < cpu_count(); ++i) {
-    if (i != this_cpu().index) {
-      static_cast<void>(g_lapic.send_nmi(cpu(i).apic_id));
+    if (i != this_cpu().index && g_lapic.send_nmi(cpu(i).apic_id)) {
+      ++others;
     }
   }
+  for (std::uint32_t spins = 0; spins < kMaxSpins && stopped_cpus() < others; ++spins) {
+    pause();
+  }
+  return stopped_cpus();
 }
 
 }  // namespace archelon::hw

@@ -27,7 +27,8 @@ void start_all_cpus(const drivers::acpi::Madt& madt, std::uint64_t tsc_hz, CpuEn
 void send_ipi(std::uint32_t index, std::uint8_t vector);
 
 // Makes every other CPU stop for good by NMI (a CPU that runs L0 takes it at once; one in a guest
-// exits, and the exit path calls handle_nmi()). For a panic; does nothing without a local APIC.
-void stop_other_cpus();
+// exits, and the exit path calls handle_nmi()). Answers how many have stopped within a short while.
+// For a panic; does nothing without a local APIC.
+std::uint32_t stop_other_cpus();
 
 }  // namespace archelon::hw

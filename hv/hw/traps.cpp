@@ -25,6 +25,7 @@ extern "C" const Fixup fixups_end[];
 
 alignas(16) constinit std::array<Gate, 256> g_idt{};
 constinit std::atomic<bool> g_stop_on_nmi{false};
+constinit std::atomic<std::uint32_t> g_stopped{0};
 
 std::uint8_t ist_of(std::size_t vector) {
   switch (static_cast<arch::Vector>(vector)) {
@@ -60,13 +61,22 @@ void load_interrupt_table() {
   lidt({.limit = sizeof(g_idt) - 1, .base = reinterpret_cast<std::uint64_t>(g_idt.data())});
 }
 
-void stop_on_nmi() { g_stop_on_nmi.store(true, std::memory_order_release); }
+void stop_on_nmi() {
+  g_stop_on_nmi.store(true, std::memory_order_release);
+}
+
+std::uint32_t stopped_cpus() {
+  return g_stopped.load(std::memory_order_acquire);
+}
 
 void handle_nmi() {
   this_cpu().nmi_count.fetch_add(1, std::memory_order_relaxed);
-  while (g_stop_on_nmi.load(std::memory_order_acquire)) {
-    cli();
-    hlt();
+  if (g_stop_on_nmi.load(std::memory_order_acquire)) {
+    g_stopped.fetch_add(1, std::memory_order_release);
+    for (;;) {
+      cli();
+      hlt();
+    }
   }
 }
 

@@ -30,5 +30,7 @@ void handle_nmi();
 
 // From now on every NMI stops its CPU for good.
 void stop_on_nmi();
+// CPUs that an NMI has stopped.
+[[nodiscard]] std::uint32_t stopped_cpus();
 
 }  // namespace archelon::hw
