@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string_view>
-
 #include "boot/command_line.hpp"
 #include "boot/memory_map.hpp"
 #include "boot/multiboot2.hpp"
@@ -14,16 +12,6 @@ struct Machine {
   boot::BootInfo boot;
   boot::MemoryMap memory;
   boot::Options options;  // of the command line
-
-  // The module that was loaded under exactly this string; null where there is none.
-  [[nodiscard]] const boot::BootModule* find_module(std::string_view string) const {
-    for (const boot::BootModule& module : boot.modules) {
-      if (module.string == string) {
-        return &module;
-      }
-    }
-    return nullptr;
-  }
 
   [[nodiscard]] boot::ConsoleList consoles() const {
     return options.consoles.value_or(boot::default_consoles());
