@@ -9,8 +9,8 @@
 #include "hv/exits/dispatch.hpp"
 #include "hv/hw/cpu.hpp"
 #include "hv/hw/instructions.hpp"
-#include "hv/live_state.hpp"
 #include "hv/lifecycle.hpp"
+#include "hv/live_state.hpp"
 #include "hv/machine_access.hpp"
 #include "hv/monitor.hpp"
 #include "hv/nested/engine.hpp"
@@ -32,7 +32,9 @@ struct RunQueue {
 };
 constinit std::array<RunQueue, hw::kMaxCpus> g_queues{};
 
-RunQueue& this_queue() { return g_queues[hw::this_cpu().index]; }
+RunQueue& this_queue() {
+  return g_queues[hw::this_cpu().index];
+}
 
 // Fires the device timers of the VMs that have a vCPU here.
 void advance_devices() {
@@ -71,11 +73,13 @@ Vcpu* next_runnable() {
   return nullptr;
 }
 
-// Takes the requests that change what the vCPU is, before it runs on.
-void process_work(Vcpu& vcpu) {
+// Takes the requests that change what the vCPU is, before it runs on. False where it must not run
+// on: it waits, or it is retired, in which case a VM that starts over may have made it anew
+// already.
+[[nodiscard]] bool process_work(Vcpu& vcpu) {
   if (vcpu.take(work::kStop)) {
     retire_vcpu(vcpu);
-    return;
+    return false;
   }
   if (vcpu.take(work::kInit)) {
     nested::init_signal(vcpu);
@@ -95,6 +99,7 @@ void process_work(Vcpu& vcpu) {
       vcpu.take(work::kInterrupts);
     }
   }
+  return vcpu.activity == Activity::kRunning;
 }
 
 void run_slice(Vcpu& vcpu) {
@@ -110,8 +115,7 @@ void run_slice(Vcpu& vcpu) {
   wake_by(end);
   while (true) {
     if (vcpu.has_work() || vcpu.activity != Activity::kRunning) [[unlikely]] {
-      process_work(vcpu);
-      if (vcpu.activity != Activity::kRunning) {
+      if (!process_work(vcpu)) {
         return;
       }
     }
