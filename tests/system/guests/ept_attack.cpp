@@ -240,7 +240,6 @@ void structures() {
       {"MSR bitmap", kMsrBitmap, proc::kMsrBitmaps, kVpid},
       {"virtual-APIC page", kVirtualApicPage, proc::kTprShadow, kVpid},
       {"entry MSR-load area", kEntryMsrLoad, 0, kEntryMsrLoadCount},
-      {"exit MSR-store area", kExitMsrStore, 0, kExitMsrStoreCount},
       {"VMCS link", kVmcsLink, 0, kVpid},
   };
   for (const Case& c : cases) {

@@ -44,6 +44,9 @@ l2_cr8:
 
 namespace {
 
+// Long enough that L2 is running by then also where each of L1's steps takes L0's.
+constexpr std::uint32_t kSoon = 2000000;
+
 constinit Vcpu vcpu{};
 alignas(4096) constinit std::array<std::uint8_t, 4096> virtual_apic{};
 
@@ -103,12 +106,12 @@ void timers() {
 
   apic::write(apic::kTimerDivide, 0xb);
   apic::write(apic::kTimer, 0x73);
-  apic::write(apic::kTimerInitial, 20000);
   start(vcpu, l2_spin, kIf | 2);
+  apic::write(apic::kTimerInitial, kSoon);
   resume(vcpu, "LAPIC timer");
   apic::end_of_interrupt();
-  apic::write(apic::kTimerInitial, 20000);
   start(vcpu, l2_hlt, kIf | 2);
+  apic::write(apic::kTimerInitial, kSoon);
   resume(vcpu, "LAPIC timer, L2 halted");
   apic::end_of_interrupt();
   write(kExitControls, read(kExitControls) & ~std::uint64_t{exit_control::kAcknowledge});
@@ -119,8 +122,8 @@ void timers() {
   start(vcpu, l2_call, kIf | 2);
   resume(vcpu, "interrupt into L2 without an exit");
   apic::write(apic::kTimer, 0x75);
-  apic::write(apic::kTimerInitial, 20000);
   start(vcpu, l2_hlt, kIf | 2);
+  apic::write(apic::kTimerInitial, kSoon);
   resume(vcpu, "LAPIC timer wakes L2 without an exit");
 }
 
