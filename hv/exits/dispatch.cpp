@@ -83,7 +83,8 @@ void handle_l1_exit(Vcpu& vcpu, const Exit& exit) {
 }
 
 // Exits that are L0's whichever guest ran. True where `exit` was one.
-bool handle_machine_exit(Vcpu& vcpu, const Exit& exit, bool& machine_event) {
+bool handle_machine_exit(Vcpu& vcpu, const Exit& exit, ExitCounters::Row& row,
+                         bool& machine_event) {
   using enum BasicExitReason;
   switch (exit.basic()) {
     case kExternalInterrupt:
@@ -92,7 +93,8 @@ bool handle_machine_exit(Vcpu& vcpu, const Exit& exit, bool& machine_event) {
       return true;
     case kPreemptionTimer:
       machine_event = true;
-      return !nested::preemption_timer(vcpu);
+      row.reflected += nested::preemption_timer(vcpu) ? 1 : 0;
+      return true;
     case kInterruptWindow:
     case kNmiWindow:
       return nested::close_window(vcpu, exit.basic());
@@ -145,12 +147,12 @@ bool enter_and_handle(Vcpu& vcpu) {
   vcpu.event = interrupted_delivery(exit);
   if (vcpu.event.info.type() == EventType::kNmi && vcpu.event.valid()) {
     // The entry that delivers it again needs the blocking that its first delivery began undone.
-    vcpu.vmcs().write(fields::kGuestInterruptibilityState,
-                      vcpu.vmcs().read(fields::kGuestInterruptibilityState) &
-                          ~interruptibility::kBlockingByNmi);
+    vcpu.vmcs().write(
+        fields::kGuestInterruptibilityState,
+        vcpu.vmcs().read(fields::kGuestInterruptibilityState) & ~interruptibility::kBlockingByNmi);
   }
   bool machine_event = false;
-  if (!handle_machine_exit(vcpu, exit, machine_event)) {
+  if (!handle_machine_exit(vcpu, exit, row, machine_event)) {
     if (l2) {
       row.reflected += nested::l2_exit(vcpu, exit) ? 1 : 0;
     } else {

@@ -23,15 +23,13 @@ using namespace vmx;
   return information;
 }
 
-// An exit that must wait until VMCS12's own injection has been delivered: the entry comes first and
-// ends at once.
-[[nodiscard]] bool must_enter_first(Engine& engine) {
-  if (!engine.injecting) {
-    engine.exit_at_once = false;
-    return false;
-  }
-  engine.exit_at_once = true;
-  return true;
+// An exit that must wait until an event is delivered, VMCS12's own injection or one whose delivery
+// an exit of L0's own cut short: the entry comes first and ends at once. Hardware has these exits
+// only between instructions, so that none of them can carry IDT-vectoring information.
+[[nodiscard]] bool must_enter_first(Vcpu& vcpu) {
+  Engine& engine = *vcpu.nested;
+  engine.exit_at_once = engine.injecting || vcpu.event.valid();
+  return engine.exit_at_once;
 }
 
 [[nodiscard]] bool has(Engine& engine, std::uint32_t pin_control) {
@@ -43,8 +41,7 @@ void reflect_interrupt(Vcpu& vcpu, MachineAccess& access) {
   const std::uint32_t exit12 = vcpu.nested->vmcs12->read(fields::kExitControls);
   if ((exit12 & exit_controls::kAckInterruptOnExit) != 0) {
     if (const auto vector = access.machine().acknowledge_interrupt(vcpu.index)) {
-      information.interruption =
-          InterruptionInfo::make(EventType::kExternalInterrupt, *vector);
+      information.interruption = InterruptionInfo::make(EventType::kExternalInterrupt, *vector);
     }
   }
   reflect(vcpu, information);
@@ -55,20 +52,20 @@ void reflect_interrupt(Vcpu& vcpu, MachineAccess& access) {
 void deliver_to_l1(Vcpu& vcpu) {
   Engine& engine = *vcpu.nested;
   if (vcpu.nmi_pending && has(engine, pin::kNmiExiting)) {
-    if (must_enter_first(engine)) {
+    if (must_enter_first(vcpu)) {
       return;
     }
     vcpu.nmi_pending = false;
     ExitInformation information = synthetic(vcpu, BasicExitReason::kExceptionOrNmi);
-    information.interruption = InterruptionInfo::make(
-        EventType::kNmi, static_cast<std::uint8_t>(arch::Vector::kNmi));
+    information.interruption =
+        InterruptionInfo::make(EventType::kNmi, static_cast<std::uint8_t>(arch::Vector::kNmi));
     reflect(vcpu, information);
     // The exit for an NMI blocks NMIs in L1. SDM vol. 3C, "Updating Non-Register State".
     vcpu.vmcs01.write(fields::kGuestInterruptibilityState, interruptibility::kBlockingByNmi);
     return;
   }
   if (engine.timer_end && archelon::hw::rdtsc() >= *engine.timer_end && engine.entered) {
-    if (!must_enter_first(engine)) {
+    if (!must_enter_first(vcpu)) {
       reflect(vcpu, synthetic(vcpu, BasicExitReason::kPreemptionTimer));
     }
     return;
@@ -80,7 +77,7 @@ void deliver_to_l1(Vcpu& vcpu) {
       engine.exit_at_once = false;
       return;
     }
-    if (!must_enter_first(engine)) {
+    if (!must_enter_first(vcpu)) {
       reflect_interrupt(vcpu, access);
     }
   }
