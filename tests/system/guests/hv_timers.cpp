@@ -3,6 +3,7 @@
 #include "runtime/apic.hpp"
 #include "runtime/console.hpp"
 #include "runtime/cpu.hpp"
+#include "vmx/ept.hpp"
 #include "vmx/events.hpp"
 
 using namespace guest;
@@ -47,8 +48,12 @@ namespace {
 // Long enough that L2 is running by then also where each of L1's steps takes L0's.
 constexpr std::uint32_t kSoon = 2000000;
 
+constexpr std::uint64_t kStackWindow = 0xc0000000;
+
 constinit Vcpu vcpu{};
+constinit EptTree tree{};
 alignas(4096) constinit std::array<std::uint8_t, 4096> virtual_apic{};
+alignas(4096) constinit std::array<std::uint8_t, 4096> stack_page{};
 
 void windows() {
   line("# windows");
@@ -127,6 +132,41 @@ void timers() {
   resume(vcpu, "LAPIC timer wakes L2 without an exit");
 }
 
+// An injection goes first, also where its delivery is the first use of L2's stack page, of which
+// nobody but EPT12 knows yet; only then comes what ends L2's run.
+void injection_first() {
+  line("# an injection goes first");
+  if (!offers_proc2(proc2::kEpt) || !offers(msr::kVmxTruePinbased, pin::kPreemptionTimer)) {
+    line("not offered");
+    return;
+  }
+  tree.map_identity(0, 16ULL << 20);
+  write(kProcControls, read(kProcControls) | proc::kSecondary);
+  write(kProcControls2, proc2::kEpt);
+  write(kEptPointer, tree.pointer());
+  tree.map(kStackWindow, address_of(&stack_page), 0);
+  write(kPinControls, read(kPinControls) | pin::kPreemptionTimer);
+  write(kPreemptionTimer, 0);
+  start(vcpu, l2_call, kIf | 2);
+  write(kGuestRsp, kStackWindow + 0x1000);
+  inject(0x56);
+  resume(vcpu, "before the preemption timer");
+  write(kPinControls, read(kPinControls) & ~std::uint64_t{pin::kPreemptionTimer});
+
+  tree.map(kStackWindow + 0x1000, address_of(&stack_page), 0);
+  write(kPinControls, read(kPinControls) | pin::kExternalInterrupt);
+  write(kExitControls, read(kExitControls) | exit_control::kAcknowledge);
+  apic::send_to_self(0x76);
+  start(vcpu, l2_call, kIf | 2);
+  write(kGuestRsp, kStackWindow + 0x2000);
+  inject(0x57);
+  resume(vcpu, "before an interrupt");
+  apic::end_of_interrupt();
+  write(kPinControls, read(kPinControls) & ~std::uint64_t{pin::kExternalInterrupt});
+  write(kExitControls, read(kExitControls) & ~std::uint64_t{exit_control::kAcknowledge});
+  write(kProcControls, read(kProcControls) & ~std::uint64_t{proc::kSecondary});
+}
+
 void tpr() {
   line("# TPR");
   if (!offers(msr::kVmxProcbased, proc::kTprShadow)) {
@@ -153,6 +193,7 @@ GUEST_MAIN {
   start_events(vcpu);
   windows();
   timers();
+  injection_first();
   tpr();
   must("vmclear", vmclear(address_of(&vcpu.vmcs)));
   must("vmxoff", vmxoff());

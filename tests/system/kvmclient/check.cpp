@@ -75,8 +75,7 @@ Trace run(const char* name, Vm& vm, OnHalt on_halt) {
         return trace;
       default:
         ++failures;
-        std::printf("kvmclient: FAILED %s: exit reason %u at rip %#llx\n", name, exit.exit_reason,
-                    vm.regs().rip);
+        std::printf("kvmclient: FAILED %s: %s\n", name, vm.describe_exit());
         return trace;
     }
   }

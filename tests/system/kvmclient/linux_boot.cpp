@@ -236,16 +236,8 @@ int boot_linux(const BootOptions& options) {
       case KVM_EXIT_SHUTDOWN:
         say_exits("shut down");
         return kFailed;
-      case KVM_EXIT_FAIL_ENTRY:
-        std::printf("kvmclient: VM entry failed, hardware reason %#llx\n",
-                    exit.fail_entry.hardware_entry_failure_reason);
-        return kFailed;
-      case KVM_EXIT_INTERNAL_ERROR:
-        std::printf("kvmclient: KVM's internal error %u at rip %#llx\n", exit.internal.suberror,
-                    vm.regs().rip);
-        return kFailed;
       default:
-        std::printf("kvmclient: exit reason %u at rip %#llx\n", exit.exit_reason, vm.regs().rip);
+        std::printf("kvmclient: %s\n", vm.describe_exit());
         return kFailed;
     }
   }

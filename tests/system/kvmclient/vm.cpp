@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "error.hpp"
@@ -128,6 +129,24 @@ bool Vm::run() {
   if (ioctl(vcpu_, KVM_RUN, 0) == 0) return true;
   if (errno == EINTR || errno == EAGAIN) return false;
   fail(kFailed, "KVM_RUN: %s", std::strerror(errno));
+}
+
+const char* Vm::describe_exit() const {
+  static char text[256];
+  int n = std::snprintf(text, sizeof text, "exit reason %u", run_->exit_reason);
+  const auto room = [&] { return sizeof text - static_cast<std::size_t>(n); };
+  if (run_->exit_reason == KVM_EXIT_INTERNAL_ERROR) {
+    n += std::snprintf(text + n, room(), " (KVM's internal error %u", run_->internal.suberror);
+    for (std::uint32_t i = 0; i < run_->internal.ndata && i < 6; ++i) {
+      n += std::snprintf(text + n, room(), " %#llx", run_->internal.data[i]);
+    }
+    n += std::snprintf(text + n, room(), ")");
+  } else if (run_->exit_reason == KVM_EXIT_FAIL_ENTRY) {
+    n += std::snprintf(text + n, room(), " (VM entry failed, reason %#llx)",
+                       run_->fail_entry.hardware_entry_failure_reason);
+  }
+  std::snprintf(text + n, room(), " at rip %#llx", regs().rip);
+  return text;
 }
 
 std::span<std::uint8_t> Vm::io_data() {

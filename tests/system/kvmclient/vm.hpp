@@ -29,6 +29,8 @@ class Vm {
   bool run();
   kvm_run& exit() { return *run_; }
   const kvm_run& exit() const { return *run_; }
+  // The last exit in words, for a complaint; valid until the next call.
+  const char* describe_exit() const;
   // The bytes of a port access, `count` times `size` of them.
   std::span<std::uint8_t> io_data();
 
