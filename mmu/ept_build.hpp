@@ -11,8 +11,8 @@
 #include "hv/base/result.hpp"
 #include "mmu/compose.hpp"
 #include "mmu/ept_entry.hpp"
-#include "mmu/ept_walk.hpp"
 #include "mmu/frames.hpp"
+#include "mmu/table_memory.hpp"
 
 namespace archelon::mmu {
 
@@ -102,18 +102,28 @@ class EptBuilder {
     return edit(guest, bytes, rights);
   }
 
-  // Where the page that holds `guest` is, nothing where it is absent.
+  // Where the page that holds `guest` is, nothing where it is absent. Short, and trusting, because
+  // the tables are L0's own: upper entries give all rights.
   [[nodiscard]] std::optional<Stage<Hpa>> translate(Gpa1 guest) const {
-    const auto walk =
-        ept_look(*memory_, EptRoot<Hpa>{*root_}, guest.value(), Rights::kNone, features_);
-    if (!walk.translated()) {
+    if (guest.value() >= kLimit) {
       return std::nullopt;
     }
-    return Stage<Hpa>{.address = walk.address,
-                      .level = walk.level,
-                      .rights = walk.rights,
-                      .type = walk.type(),
-                      .ignore_pat = walk.ignore_pat()};
+    Hpa table = root();
+    for (unsigned level = kTopLevel;; --level) {
+      const std::uint64_t entry =
+          load(entry_address(table, ept::level_index(guest.value(), level)));
+      if (entry == 0) {
+        return std::nullopt;
+      }
+      table = Hpa(entry & ept::kAddress);
+      if (ept::is_leaf(entry, level)) {
+        return Stage<Hpa>{.address = table + (guest.value() & (ept::level_bytes(level) - 1)),
+                          .level = level,
+                          .rights = ept::rights_of(entry, features_.mode_based),
+                          .type = ept::type_of(entry),
+                          .ignore_pat = (entry & ept::kIgnorePat) != 0};
+      }
+    }
   }
 
  private:

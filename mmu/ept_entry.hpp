@@ -126,26 +126,59 @@ static_assert(Rights::kRead.bits() == kRead && Rights::kWrite.bits() == kWrite &
   return high | kType | kIgnorePat | (level >= 4 ? kLarge : 0);
 }
 
-// True where a present entry of this level makes an EPT misconfiguration.
+// What makes an entry an EPT misconfiguration, made ready for walks.
+class Rules {
+ public:
+  constexpr Rules() : Rules(Features{}) {}
+  constexpr Rules(const Features& features)  // NOLINT(*-explicit-*): a Features says the same
+      : mode_based_(features.mode_based), execute_only_(features.execute_only) {
+    constexpr std::uint64_t kNever = ~std::uint64_t{0};
+    for (unsigned level = 1; level <= kMaxLevels; ++level) {
+      const bool leaf =
+          level == 1 || (level == 2 && features.pages_2m) || (level == 3 && features.pages_1g);
+      leaf_[level - 1] = leaf ? reserved_bits(level, true, features) : kNever;
+      table_[level - 1] = level == 1 ? kNever : reserved_bits(level, false, features);
+    }
+    for (unsigned rights = 1; rights < 8; ++rights) {
+      const bool readable = (rights & kRead) != 0;
+      const bool bad = !readable && ((rights & kWrite) != 0 || !features.execute_only);
+      bad_rights_ |= bad ? 1U << rights : 0;
+    }
+  }
+
+  [[nodiscard]] constexpr bool mode_based() const { return mode_based_; }
+
+  // True for the usual entry of an upper level: well-formed, for a table, taking no right away.
+  [[nodiscard]] constexpr bool is_plain_table(std::uint64_t entry, unsigned level) const {
+    const std::uint64_t all = kRead | kWrite | kExecute | (mode_based_ ? kExecuteUser : 0);
+    return level > 1 && (entry & (table_[level - 1] | kLarge | all)) == all;
+  }
+
+  // For a present entry.
+  [[nodiscard]] constexpr bool is_misconfigured(std::uint64_t entry, unsigned level) const {
+    constexpr unsigned kBadTypes = 1U << 2 | 1U << 3 | 1U << 7;
+    if (((bad_rights_ >> (entry & (kRead | kWrite | kExecute))) & 1) != 0 ||
+        (mode_based_ && !execute_only_ && (entry & (kRead | kExecuteUser)) == kExecuteUser)) {
+      return true;
+    }
+    if (is_leaf(entry, level)) {
+      return (entry & leaf_[level - 1]) != 0 ||
+             ((kBadTypes >> ((entry & kType) >> kTypeShift)) & 1) != 0;
+    }
+    return (entry & table_[level - 1]) != 0;
+  }
+
+ private:
+  std::uint64_t leaf_[kMaxLevels] = {};
+  std::uint64_t table_[kMaxLevels] = {};
+  unsigned bad_rights_ = 0;
+  bool mode_based_;
+  bool execute_only_;
+};
+
 [[nodiscard]] constexpr bool is_misconfigured(std::uint64_t entry, unsigned level,
-                                              const Features& features) {
-  if ((entry & kRead) == 0) {
-    const std::uint64_t execute = kExecute | (features.mode_based ? kExecuteUser : 0);
-    if ((entry & kWrite) != 0 || ((entry & execute) != 0 && !features.execute_only)) {
-      return true;
-    }
-  }
-  bool leaf = level == 1;
-  if ((entry & kLarge) != 0 && level > 1) {
-    if (!(level == 2 && features.pages_2m) && !(level == 3 && features.pages_1g)) {
-      return true;
-    }
-    leaf = true;
-  }
-  if ((entry & reserved_bits(level, leaf, features)) != 0) {
-    return true;
-  }
-  return leaf && !is_memory_type((entry & kType) >> kTypeShift);
+                                              const Rules& rules) {
+  return rules.is_misconfigured(entry, level);
 }
 
 // VM-entry checks on an EPT pointer. SDM vol. 3C, "VM-Execution Control Fields" of the checks on

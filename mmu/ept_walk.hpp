@@ -64,42 +64,58 @@ struct EptWalk {
   [[nodiscard]] bool ignore_pat() const { return (leaf().entry & ept::kIgnorePat) != 0; }
 };
 
+namespace detail {
+
+template <class A, class M>
+void ept_look_into(EptWalk<A>& walk, M& memory, const EptRoot<A>& root, std::uint64_t input,
+                   Rights needed, const ept::Rules& rules) {
+  walk.level = root.levels;
+  walk.outcome = WalkOutcome::kViolation;
+  walk.rights = Rights::kNone;
+  if ((input >> ept::level_shift(root.levels + 1)) != 0) {
+    return;  // beyond what the tables can map: nothing is present there
+  }
+  walk.rights = Rights::kAll;
+  A table = root.table;
+  unsigned shift = ept::level_shift(root.levels);
+  for (unsigned level = root.levels;; --level, shift -= 9) {
+    const A address = table + ((input >> shift) & (ept::kEntries - 1)) * 8;
+    const std::uint64_t entry = load_entry(memory, address).value_or(~std::uint64_t{0});
+    walk.steps[level - 1] = {address, entry};
+    table = A(entry & ept::kAddress);
+    if (rules.is_plain_table(entry, level)) {
+      continue;
+    }
+    walk.level = level;
+    walk.rights = walk.rights & ept::rights_of(entry, rules.mode_based());
+    if (!ept::is_present(entry, rules.mode_based())) {
+      return;
+    }
+    if (rules.is_misconfigured(entry, level)) {
+      walk.outcome = WalkOutcome::kMisconfiguration;
+      return;
+    }
+    if (ept::is_leaf(entry, level)) {
+      walk.address = table + (input & (bit(shift) - 1));
+      walk.outcome =
+          walk.rights.contains(needed) ? WalkOutcome::kTranslated : WalkOutcome::kViolation;
+      return;
+    }
+  }
+}
+
+}  // namespace detail
+
 // Walks the tables as the CPU does, without setting flags. Each entry is read once. An entry that
 // is not memory reads as all ones, as absent memory does on a machine, and is so a
 // misconfiguration. Priorities: SDM vol. 3C, "Prioritization of EPT-Induced VM Exits".
 template <class A, class M>
 requires PhysicalMemory<M, A>
 [[nodiscard]] EptWalk<A> ept_look(M& memory, const EptRoot<A>& root, std::uint64_t input,
-                                  Rights needed, const ept::Features& features) {
+                                  Rights needed, const ept::Rules& rules) {
   EptWalk<A> walk;
-  if ((input >> ept::level_shift(root.levels + 1)) != 0) {
-    walk.level = root.levels;
-    return walk;  // beyond what the tables can map: nothing is present there
-  }
-  walk.rights = Rights::kAll;
-  A table = root.table;
-  for (walk.level = root.levels;; --walk.level) {
-    auto& step = walk.steps[walk.level - 1];
-    step.address = table + std::uint64_t{ept::level_index(input, walk.level)} * 8;
-    step.entry = load_entry(memory, step.address).value_or(~std::uint64_t{0});
-    walk.rights = walk.rights & ept::rights_of(step.entry, features.mode_based);
-    if (!ept::is_present(step.entry, features.mode_based)) {
-      walk.outcome = WalkOutcome::kViolation;
-      return walk;
-    }
-    if (ept::is_misconfigured(step.entry, walk.level, features)) {
-      walk.outcome = WalkOutcome::kMisconfiguration;
-      return walk;
-    }
-    if (ept::is_leaf(step.entry, walk.level)) {
-      const std::uint64_t offset = input & (ept::level_bytes(walk.level) - 1);
-      walk.address = A((step.entry & ept::kAddress) + offset);
-      walk.outcome =
-          walk.rights.contains(needed) ? WalkOutcome::kTranslated : WalkOutcome::kViolation;
-      return walk;
-    }
-    table = A(step.entry & ept::kAddress);
-  }
+  detail::ept_look_into(walk, memory, root, input, needed, rules);
+  return walk;
 }
 
 // Sets, for a walk that translated, the accessed flags of its entries and for a write the leaf's
@@ -127,18 +143,18 @@ template <class A, class M>
 // the root has them enabled. Flags are set only for an access that is allowed.
 template <class A, class M>
 [[nodiscard]] EptWalk<A> ept_walk(M& memory, const EptRoot<A>& root, std::uint64_t input,
-                                  Rights needed, const ept::Features& features) {
+                                  Rights needed, const ept::Rules& rules) {
   // Each retry means that another CPU of the guest changed the tables meanwhile; a guest that does
   // so in a loop gets its exit back instead of L0's time.
   constexpr int kTries = 4;
+  EptWalk<A> walk;
   for (int i = 0; i < kTries; ++i) {
-    EptWalk<A> walk = ept_look(memory, root, input, needed, features);
+    detail::ept_look_into(walk, memory, root, input, needed, rules);
     if (!walk.translated() || !root.accessed_dirty ||
         ept_set_flags(memory, walk, root.levels, needed.contains(Rights::kWrite))) {
       return walk;
     }
   }
-  EptWalk<A> walk;
   walk.outcome = WalkOutcome::kContended;
   walk.level = root.levels;
   return walk;

@@ -30,8 +30,8 @@ class NestedMemory {
     bool guest_page_walk = false;
   };
 
-  NestedMemory(L1Memory& l1, const EptRoot<Gpa1>& root, const ept::Features& features)
-      : l1_(&l1), root_(root), features_(features) {}
+  NestedMemory(L1Memory& l1, const EptRoot<Gpa1>& root, const ept::Rules& rules)
+      : l1_(&l1), root_(root), rules_(rules) {}
 
   [[nodiscard]] const std::optional<Failure>& failure() const { return failure_; }
 
@@ -70,7 +70,7 @@ class NestedMemory {
   [[nodiscard]] std::optional<EptWalk<Gpa1>> translate(Gpa2 address, Rights access,
                                                        bool guest_page_walk) {
     const Rights needed = needed_rights(access, guest_page_walk, root_.accessed_dirty);
-    const auto walk = ept_walk(*l1_, root_, address.value(), needed, features_);
+    const auto walk = ept_walk(*l1_, root_, address.value(), needed, rules_);
     if (!walk.translated()) {
       failure_ = Failure{walk, address, needed, guest_page_walk};
       return std::nullopt;
@@ -98,7 +98,7 @@ class NestedMemory {
 
   L1Memory* l1_;
   EptRoot<Gpa1> root_;
-  ept::Features features_;
+  ept::Rules rules_;
   std::optional<Failure> failure_;
 };
 

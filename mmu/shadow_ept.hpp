@@ -77,8 +77,7 @@ class ShadowEpt {
   ShadowEpt& operator=(const ShadowEpt&) = delete;
 
   // The root for an EPT12 pointer that passed ept::is_valid_pointer (four levels), bound if it is
-  // not yet, and held. Nothing where all roots are held, which takes more holders than
-  // config.roots.
+  // not yet, and held. Nothing where all roots are held for other pointers.
   [[nodiscard]] std::optional<Binding> acquire(std::uint64_t eptp12, bool mode_based) {
     const auto outer = root_of_pointer<Gpa1>(eptp12);
     Flush flush;
@@ -93,8 +92,10 @@ class ShadowEpt {
       }
       tree->bound = true;
       tree->outer = outer;
-      tree->features = config_.guest;
-      tree->features.mode_based = mode_based;
+      ept::Features features = config_.guest;
+      features.mode_based = mode_based;
+      tree->rules = features;
+      tree->mode_based = mode_based;
     }
     ++tree->holders;
     tree->last_used = ++clock_;
@@ -105,11 +106,11 @@ class ShadowEpt {
     ARCHELON_ASSERT(trees_[id].holders > 0);
     --trees_[id].holders;
   }
-  // True where a held root is the one for this pointer: then there is nothing to acquire.
+  // True where a held root is for this pointer: then there is nothing to acquire.
   [[nodiscard]] bool is_bound(RootId id, std::uint64_t eptp12, bool mode_based) const {
     const ShadowTree& tree = trees_[id];
     return tree.bound && tree.outer == root_of_pointer<Gpa1>(eptp12) &&
-           tree.features.mode_based == mode_based;
+           tree.mode_based == mode_based;
   }
 
   // An EPT violation of L2 on a held root. `access` holds the rights as of the exit qualification
@@ -120,7 +121,7 @@ class ShadowEpt {
     ARCHELON_ASSERT(tree.bound);
     tree.last_used = ++clock_;
     const Rights needed = needed_rights(access, guest_page_walk, tree.outer.accessed_dirty);
-    const auto walk = ept_walk(*l1_, tree.outer, gpa2.value(), needed, tree.features);
+    const auto walk = ept_walk(*l1_, tree.outer, gpa2.value(), needed, tree.rules);
     ViolationResult result;
     result.dirtied = walk.dirtied;
     result.rights = walk.rights;
@@ -197,7 +198,7 @@ class ShadowEpt {
 
   [[nodiscard]] ShadowTree* find(const EptRoot<Gpa1>& outer, bool mode_based) {
     for (ShadowTree& tree : trees()) {
-      if (tree.bound && tree.outer == outer && tree.features.mode_based == mode_based) {
+      if (tree.bound && tree.outer == outer && tree.mode_based == mode_based) {
         return &tree;
       }
     }
@@ -218,8 +219,6 @@ class ShadowEpt {
                              config_.host);
   }
 
-  // ---- filling ----
-
   struct Fill {
     const EptWalk<Gpa1>& walk;
     Gpa2 gpa2;
@@ -232,7 +231,11 @@ class ShadowEpt {
     const Fill job{walk, gpa2, inner, std::min(walk.level, inner.level)};
     std::uint32_t table = tree.root;
     for (unsigned level = kTopLevel; level > job.level; --level) {
-      const auto child = descend(tree, table, level, job, result);
+      const std::uint64_t source = walk.steps[std::max(level, walk.level) - 1].entry;
+      auto child = forest_.tables.linked(table, ept::level_index(gpa2.value(), level), source);
+      if (!child) {
+        child = descend(tree, table, level, source, job, result);
+      }
       if (!child) {
         make_room(tree, result);
         return;
@@ -250,14 +253,14 @@ class ShadowEpt {
     stats_.prefilled += result.filled - 1;
   }
 
-  // The table below the entry of `level` on the way to the job's page, made where it is missing or
-  // stands for something else; nothing where no table is free.
+  // The table below the entry of `level` on the way to the job's page, which comes from EPT12's
+  // `source`, made where it is missing or stands for something else; nothing where no table is
+  // free.
   [[nodiscard]] std::optional<std::uint32_t> descend(ShadowTree& tree, std::uint32_t table,
-                                                     unsigned level, const Fill& job,
-                                                     ViolationResult& result) {
+                                                     unsigned level, std::uint64_t source,
+                                                     const Fill& job, ViolationResult& result) {
     const unsigned index = ept::level_index(job.gpa2.value(), level);
     const bool mirrors = level > job.walk.level;
-    const std::uint64_t source = mirrors ? job.walk.steps[level - 1].entry : job.walk.leaf().entry;
     if (forest_.tables[table].is_used(index)) {
       const std::uint64_t entry = forest_.tables.entry(table, index);
       const std::uint64_t before = forest_.tables.source(table, index);
@@ -279,7 +282,7 @@ class ShadowEpt {
     if (mirrors) {
       forest_.tables.set_mirror(*child, Gpa1(source & ept::kAddress));
     }
-    const bool mode_based = tree.features.mode_based;
+    const bool mode_based = tree.mode_based;
     const Rights rights = mirrors ? ept::rights_of(source, mode_based) : Rights::kAll;
     forest_.tables.set(
         table, index,
@@ -303,7 +306,7 @@ class ShadowEpt {
   bool write_leaf(ShadowTree& tree, std::uint32_t table, unsigned index, std::uint64_t source,
                   unsigned level, const Stage<Hpa>& inner) {
     const std::uint64_t leaf = make_shadow_leaf(source, level, tree.outer.accessed_dirty, inner,
-                                                tree.features, config_.host);
+                                                tree.mode_based, config_.host.execute_only);
     if (leaf != 0) {
       forest_.tables.set(table, index, leaf, source);
     }
@@ -323,12 +326,8 @@ class ShadowEpt {
       return 0;
     }
     const bool mirrors = job.level == job.walk.level;
-    std::array<std::uint64_t, 64> group;
-    const Gpa1 group_address = job.walk.leaf().address - std::uint64_t{index - first} * 8;
-    if (mirrors &&
-        !l1_->read(group_address, std::as_writable_bytes(std::span(group).first(window)))) {
-      return 0;
-    }
+    const EntryRun<L1Memory, Gpa1, 64> group(
+        *l1_, job.walk.leaf().address - std::uint64_t{index - first} * 8, window);
     const std::uint64_t span = ept::level_bytes(job.level);
     const Gpa1 first_page = job.walk.address.align_down(span) - (index - first) * span;
     // The page of EPT01 seen last: neighbours are mostly in the same one.
@@ -361,8 +360,8 @@ class ShadowEpt {
 
   [[nodiscard]] static bool may_prefill(const ShadowTree& tree, std::uint64_t entry,
                                         unsigned level) {
-    return ept::is_present(entry, tree.features.mode_based) && ept::is_leaf(entry, level) &&
-           !ept::is_misconfigured(entry, level, tree.features) &&
+    return ept::is_present(entry, tree.mode_based) && ept::is_leaf(entry, level) &&
+           !tree.rules.is_misconfigured(entry, level) &&
            (!tree.outer.accessed_dirty || (entry & ept::kAccessed) != 0);
   }
 

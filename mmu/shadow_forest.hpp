@@ -19,7 +19,8 @@ struct ShadowTree {
   bool bound = false;
   bool stale = false;  // an entry was replaced: CPUs may hold what it said before
   EptRoot<Gpa1> outer;
-  ept::Features features;  // of the guest's tables
+  ept::Rules rules;  // of the guest's tables
+  bool mode_based = false;
   unsigned holders = 0;
   std::uint64_t last_used = 0;
   std::uint32_t root = kNoTable;
@@ -28,6 +29,9 @@ struct ShadowTree {
   // What an entry says that was composed from `source` is still what the guest's entry says, which
   // is `now`. Flags may have been set since; one that was relied on must not have been cleared.
   [[nodiscard]] bool is_current(std::uint64_t source, std::uint64_t now) const {
+    if (source == now) {
+      return true;
+    }
     constexpr std::uint64_t kFlags = ept::kAccessed | ept::kDirty;
     const std::uint64_t relied = outer.accessed_dirty ? source & kFlags & ~now : 0;
     return ((source ^ now) & ~kFlags) == 0 && relied == 0;
@@ -130,30 +134,18 @@ class ShadowForest {
 
   // Below one mirror of a table of EPT12. True where anything was dropped.
   bool sync_table(ShadowTree& tree, std::uint32_t table, Gpa1 guest_table) {
-    constexpr unsigned kChunk = 8;
+    const auto before = tables.sources(table);
+    const EntryRun<L1Memory, Gpa1, ept::kEntries> now(*l1_, guest_table, ept::kEntries);
+    const bool leaves = tables[table].level == 1;
     bool changed = false;
-    std::array<std::uint64_t, kChunk> now;
-    std::array<std::uint64_t, kChunk> before;
-    for (unsigned first = 0; first < ept::kEntries; first += kChunk) {
-      std::uint64_t word = (tables[table].used[first / 64] >> (first % 64)) & (bit(kChunk) - 1);
-      if (word == 0) {
-        continue;
+    for_each_used(table, [&](unsigned i) {
+      if (!tree.is_current(before[i], now[i])) {
+        drop_entry(tree, table, i);
+        changed = true;
+      } else if (!leaves) {
+        changed = sync_below(tree, table, i) || changed;
       }
-      if (!l1_->read(guest_table + std::uint64_t{first} * 8,
-                     std::as_writable_bytes(std::span(now)))) {
-        now.fill(~std::uint64_t{0});  // as absent memory reads
-      }
-      tables.sources(table, first, before);
-      for (; word != 0; word &= word - 1) {
-        const auto i = static_cast<unsigned>(std::countr_zero(word));
-        if (!tree.is_current(before[i], now[i])) {
-          drop_entry(tree, table, first + i);
-          changed = true;
-        } else if (tables[table].level > 1) {
-          changed = sync_below(tree, table, first + i) || changed;
-        }
-      }
-    }
+    });
     return changed;
   }
   bool sync_below(ShadowTree& tree, std::uint32_t table, unsigned i) {

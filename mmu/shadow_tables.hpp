@@ -73,15 +73,25 @@ class ShadowTables {
     return static_cast<std::uint32_t>(i);
   }
 
+  // The table that entry i links, if it was composed from exactly this `source`.
+  [[nodiscard]] std::optional<std::uint32_t> linked(std::uint32_t t, unsigned i,
+                                                    std::uint64_t source) const {
+    const std::uint64_t link = entry(t, i);
+    if (link == 0 || (link & ept::kLarge) != 0 || this->source(t, i) != source) {
+      return std::nullopt;
+    }
+    return index_of_entry(link);
+  }
+
   [[nodiscard]] std::uint64_t entry(std::uint32_t t, unsigned i) const {
     return load(entry_address(t, i));
   }
   [[nodiscard]] std::uint64_t source(std::uint32_t t, unsigned i) const {
     return load(source_address(t, i));
   }
-  // Source words of entries first .. first + out.size().
-  void sources(std::uint32_t t, unsigned first, std::span<std::uint64_t> out) const {
-    ARCHELON_ASSERT(memory_->read(source_address(t, first), std::as_writable_bytes(out)));
+  // The source words of a table.
+  [[nodiscard]] auto sources(std::uint32_t t) const {
+    return EntryRun<M, Hpa, ept::kEntries>(*memory_, source_address(t, 0), ept::kEntries);
   }
 
   void set(std::uint32_t t, unsigned i, std::uint64_t entry, std::uint64_t source) {

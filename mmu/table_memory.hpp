@@ -1,9 +1,12 @@
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <type_traits>
 
 #include "hv/base/memory.hpp"
 
@@ -77,6 +80,36 @@ template <class T, class M, class A>
     return write_value(memory, address, value);
   }
 }
+
+// A run of up to N 64-bit entries of one table, read one by one where the memory can point to them,
+// else all at once. Where it is not memory every entry reads as all ones.
+template <class M, class A, std::size_t N>
+class EntryRun {
+ public:
+  EntryRun(M& memory, A first, std::size_t count) {
+    if constexpr (kPoints) {
+      if constexpr (detail::PointsBounded<M, A>) {
+        run_ = reinterpret_cast<std::uint64_t*>(memory.pointer(first, std::uint64_t{count * 8}));
+      } else {
+        run_ = reinterpret_cast<std::uint64_t*>(memory.pointer(first));
+      }
+    } else if (!memory.read(first, std::as_writable_bytes(std::span(run_).first(count)))) {
+      run_.fill(~std::uint64_t{0});
+    }
+  }
+
+  [[nodiscard]] std::uint64_t operator[](std::size_t i) const {
+    if constexpr (kPoints) {
+      return run_ == nullptr ? ~std::uint64_t{0} : __atomic_load_n(run_ + i, __ATOMIC_ACQUIRE);
+    } else {
+      return run_[i];
+    }
+  }
+
+ private:
+  static constexpr bool kPoints = detail::kPoints<M, A>;
+  std::conditional_t<kPoints, std::uint64_t*, std::array<std::uint64_t, N>> run_;
+};
 
 // Changes an entry from `expected` to `desired`; false where it does not hold `expected` or is not
 // memory.

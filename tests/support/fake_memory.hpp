@@ -18,7 +18,7 @@ namespace archelon::test {
 template <class A>
 class FakeMemory {
  public:
-  using Page = std::array<std::byte, kPageSize>;
+  struct alignas(8) Page : std::array<std::byte, kPageSize> {};
 
   void add(A base, std::uint64_t bytes) {
     for (std::uint64_t offset = 0; offset < bytes; offset += kPageSize) {
@@ -77,5 +77,19 @@ class FakeMemory {
 };
 
 static_assert(PhysicalMemory<FakeMemory<Hpa>, Hpa>);
+
+// The same, reached through pointers as L0's own memories are.
+template <class A>
+class PointedMemory : public FakeMemory<A> {
+ public:
+  // Null where the bytes are not all in one page that exists.
+  std::byte* pointer(A address, std::uint64_t size) {
+    const auto page = this->pages().find(address.page().value());
+    if (page == this->pages().end() || address.page_offset() + size > kPageSize) {
+      return nullptr;
+    }
+    return page->second.data() + address.page_offset();
+  }
+};
 
 }  // namespace archelon::test

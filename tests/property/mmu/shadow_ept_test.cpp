@@ -126,8 +126,8 @@ class World {
   [[nodiscard]] const ShadowStats& stats() const { return shadow_->stats(); }
 
  private:
-  using Memory1 = test::FakeMemory<Gpa1>;
-  using MemoryH = test::FakeMemory<Hpa>;
+  using Memory1 = test::PointedMemory<Gpa1>;
+  using MemoryH = test::PointedMemory<Hpa>;
   using Builder = EptBuilder<MemoryH, FrameAllocator<MemoryH>>;
   using Shadow = ShadowEpt<Memory1, MemoryH, Builder>;
 

@@ -68,6 +68,20 @@ TEST_CASE("a walk translates through pages of each size") {
   CHECK(w.ignore_pat());
 }
 
+TEST_CASE(
+    "an entry with nothing but rights is a page at address 0 in a page table, a table above") {
+  Machine m;
+  m.tables.put(0x1000, 1, 7);
+  const auto page = m.walk(0x1008, Rights::kWrite);
+  CHECK(page.translated());
+  CHECK(page.address == Gpa1(8));
+  CHECK(page.type() == MemoryType::kUncacheable);
+  m.memory.add(Gpa1(0), kPageSize);
+  m.memory.poke(Gpa1(0x10), 0x9037);
+  m.tables.put(0x4000'0000, 2, 7);
+  CHECK(m.walk(0x4000'2000, Rights::kRead).address == Gpa1(0x9000));
+}
+
 TEST_CASE("rights are those of all levels together") {
   Machine m;
   m.tables.put(0x1000, 1, 0x9037);
