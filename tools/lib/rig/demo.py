@@ -9,7 +9,7 @@ from .outcome import OK
 _STORY = [
     ("L0", "archelon", r"^Archelon", "Archelon is up, started by GRUB"),
     ("L0", "archelon", r"^vm l1: started", "Archelon starts its virtual machine l1"),
-    ("L1", "l1", r"^L1 up: .*kernel (\S+)", "Debian's kernel {0} has booted in it, unmodified"),
+    ("L1", "l1", r"^L1 up: .*kernel ([^, ]+)", "Debian's kernel {0} has booted in it, unmodified"),
     ("L1", "l1", r"^L1 kvm: /dev/kvm is there", "its KVM has found VT-x and offers /dev/kvm"),
     ("L2", "l1", r"^l2: L2 up: uptime (\S+)", "a Linux guest of that KVM has booted"),
     ("L2", "l1", r"^l2: L2 work: .*good", "its memory and file work came out right"),
