@@ -6,8 +6,13 @@
 extern "C" {
 
 void* memcpy(void* to, const void* from, std::size_t size) {
+  // By words as far as they go: as fast as by bytes where the CPU has fast strings, eight times
+  // faster where it has not (older CPUs, emulators), and a VM's memory is copied and cleared here.
   void* destination = to;
-  asm volatile("rep movsb" : "+D"(destination), "+S"(from), "+c"(size) : : "memory");
+  std::size_t words = size / 8;
+  std::size_t bytes = size % 8;
+  asm volatile("rep movsq" : "+D"(destination), "+S"(from), "+c"(words) : : "memory");
+  asm volatile("rep movsb" : "+D"(destination), "+S"(from), "+c"(bytes) : : "memory");
   return to;
 }
 
@@ -28,7 +33,11 @@ void* memmove(void* to, const void* from, std::size_t size) {
 
 void* memset(void* to, int value, std::size_t size) {
   void* destination = to;
-  asm volatile("rep stosb" : "+D"(destination), "+c"(size) : "a"(value) : "memory");
+  const std::uint64_t word = 0x0101010101010101u * static_cast<unsigned char>(value);
+  std::size_t words = size / 8;
+  std::size_t bytes = size % 8;
+  asm volatile("rep stosq" : "+D"(destination), "+c"(words) : "a"(word) : "memory");
+  asm volatile("rep stosb" : "+D"(destination), "+c"(bytes) : "a"(word) : "memory");
   return to;
 }
 
