@@ -2,6 +2,7 @@
 by Bochs' debugger, which stops at functions of the image and writes over its code and registers."""
 
 import re
+import struct
 import subprocess
 
 from rig import kernel
@@ -19,7 +20,7 @@ def _address(function):
     """The linear address of one of the image's functions, by the end of its name."""
     names = subprocess.run(["nm", "--demangle", kernel.image()], check=True, capture_output=True,
                            text=True).stdout
-    found = re.search(rf"^(\w+) [tT] (?:\S*::)?(?:\(anonymous namespace\)::)?{re.escape(function)}$",
+    found = re.search(rf"^(\w+) [tTrR] (?:\S*::)?(?:\(anonymous namespace\)::)?{re.escape(function)}$",
                       names, re.MULTILINE)
     assert found, function
     return int(found.group(1), 16)
@@ -49,6 +50,29 @@ def test_bad_options_are_named(rig):
     run.expect_l0("^warning: command line: loglevel=loud: ")
     run.expect_l0("^warning: console com3: there is none$")
     run.expect_l0("^warning: console pci-serial: there is none$")
+    run.expect_l0("^1 CPUs, ")
+
+
+def test_loaded_elsewhere(rig):
+    """The loader may place the image at any multiple of 2 MiB: here it is asked for 64 MiB or more."""
+    image = bytearray(kernel.image().read_bytes())
+    lowest = struct.pack("<IIII", 0x200000, 0x40000000, 0x200000, 1)
+    assert image.count(lowest) == 1
+    at = image.find(lowest)
+    image[at:at + 4] = struct.pack("<I", 64 << 20)
+    moved = rig.folder / "moved.elf"
+    moved.write_bytes(image)
+    run = rig.bare(moved, command_line="console=debugcon", engine="tcg", cpus=2)
+    run.expect_l0("^Archelon: loaded at 0x4000000$")
+    run.expect_l0("^2 CPUs, ")
+
+
+def test_silent_cpu_is_left_out(rig):
+    """The second CPU halts at its first instruction."""
+    halt = 0xF4F4
+    run = rig.bare(kernel.image(), command_line="console=debugcon", engine="bochs", cpus=2,
+                   debugger=(_break_at("init_platform()"), "c", _plant("ap_start", halt), "c"))
+    run.expect_l0("^error: CPU with APIC ID 1 does not start; going on without it$")
     run.expect_l0("^1 CPUs, ")
 
 
