@@ -14,8 +14,9 @@ def _comes_up(run):
 
 
 def _says_what_is_missing(run):
-    _comes_up(run)
-    run.expect_l0("VMX|VT-x")
+    run.expect_l0("^Archelon")
+    run.expect_l0("^error: VT-x: missing: VMX")
+    run.expect_l0(r"^\d+ CPUs?, \d+ MiB of memory free")
     run.refuse("^panic", vm="archelon")
 
 

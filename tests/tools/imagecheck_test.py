@@ -28,6 +28,13 @@ class Instructions(unittest.TestCase):
                     "lea    0x10(%rip),%rax        # ffffffff80201000 <x%xmm0>", "pause  ", "mfence ")
         self.assertEqual(imagecheck.vector_instructions(text), [])
 
+    def test_whole_state_moves_in_one_place_only(self):
+        text = dump("xsave64 (%rcx)", "xrstor64 (%rsi)", "fxsave64 (%rax)", "fxrstor64 (%rax)",
+                    "emms   ")
+        self.assertEqual(len(imagecheck.vector_instructions(text)), 5)
+        self.assertEqual(imagecheck.vector_instructions(text.replace("<f(int)>", "<load_live_state>")),
+                         ["load_live_state: emms"])
+
     def test_the_function_is_named(self):
         self.assertIn("f(int)", imagecheck.vector_instructions(dump("emms   "))[0])
 

@@ -11,6 +11,9 @@ _VECTOR_REGISTER = re.compile(r"%(?:[xyz]mm\d+|mm[0-7]|st\b|k[0-7]\b)")
 _VECTOR_MNEMONIC = re.compile(
     r"(?:f[a-z0-9]{2,}|emms|ldmxcsr|stmxcsr|vldmxcsr|vstmxcsr|vzeroupper|vzeroall"
     r"|xsave\w*|xrstor\w*)$")
+# A CPU that goes from one guest to another moves that state as a whole, there and nowhere else.
+_MOVES_STATE = re.compile(r"(?:fx|x)(?:save|rstor)\w*$")
+_STATE_MOVERS = re.compile(r"live_state")
 _CONSTRUCTOR_SECTIONS = (".init_array", ".preinit_array", ".fini_array", ".ctors", ".dtors", ".init",
                          ".fini", ".tdata", ".tbss")
 _LEFT_OVER_SECTIONS = (".interp", ".dynamic", ".got", ".plt", ".rela.dyn", ".rela.plt", ".eh_frame")
@@ -53,6 +56,8 @@ def vector_instructions(objdump_output):
         _, colon, instruction = line.partition(":\t")
         words = instruction.split()
         if not colon or not words:
+            continue
+        if _MOVES_STATE.match(words[0]) and _STATE_MOVERS.search(function):
             continue
         if _VECTOR_MNEMONIC.match(words[0]) or _VECTOR_REGISTER.search(instruction.split("#")[0]):
             found.append(f"{function}: {' '.join(words)}")
