@@ -12,8 +12,9 @@ class Uart16550 {
  public:
   constexpr Uart16550() = default;
 
-  // Programs 115200 8n1 with FIFOs. False where the scratch and loop-back tests find no UART; the
-  // object then swallows output and yields no input. `clock_hz` / 16 / 115200 gives the divisor.
+  // Programs 115200 8n1 with FIFOs. False where the scratch register does not hold what is
+  // written, so that there is no UART; the object then swallows output and yields no input.
+  // `clock_hz` / 16 / 115200 gives the divisor.
   bool init(std::uint16_t port, std::uint32_t clock_hz = 1'843'200);
 
   [[nodiscard]] bool present() const { return port_ != 0; }
