@@ -27,6 +27,8 @@ class FieldSet {
     return all == 0;
   }
   constexpr void clear() { words_ = {}; }
+  // Members 64 i to 64 i + 63, as bits.
+  [[nodiscard]] constexpr std::uint64_t word(std::size_t i) const { return words_[i]; }
 
   constexpr FieldSet& operator|=(const FieldSet& other) {
     for (std::size_t i = 0; i < kWords; ++i) {
