@@ -76,6 +76,10 @@ TEST_CASE("outside of long mode addresses wrap at 4 GiB") {
   REQUIRE(write_guest<Gpa1>(g.memory, g.state, Gva(0xffff'fffc),
                             std::as_bytes(std::span(&value, 1)), {}));
   CHECK(g.memory.peek(Gpa1(0)) == 0x0102'0304);
+  g.memory.remove(Gpa1(0));
+  const auto result = write_guest<Gpa1>(g.memory, g.state, Gva(0xffff'fffc),
+                                        std::as_bytes(std::span(&value, 1)), {});
+  CHECK(result.error().address == Gva(0));
 }
 
 TEST_CASE("L2's memory is reached through both walks, with the flags of both") {

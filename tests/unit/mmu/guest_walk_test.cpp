@@ -200,6 +200,8 @@ TEST_CASE("32-bit paging: 4K pages, 4M pages, PSE-36") {
   CHECK(walk(0x00c0'0000, kRead).error().error_code == 0x9);  // bit 21
   state.physical_bits = 46;
   CHECK(walk(0x0080'0000, kRead)->address == Gpa1(0x10'0040'0000));
+  put(0x10000 + 4 * 4, 0x0040'0087 | 1 << 20);
+  CHECK(walk(0x0100'0000, kRead)->address == Gpa1(0x80'0040'0000));
   CHECK(walk(0x00c0'0000, kRead).error().error_code == 0x9);
 }
 
