@@ -29,6 +29,9 @@ target_compile_options(kernel_objects PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${kernel
 # NASM gets no C++ warning flags.
 set_source_files_properties(${assembly} PROPERTIES COMPILE_OPTIONS "")
 
+set_source_files_properties(${PROJECT_SOURCE_DIR}/hv/monitor_commands.cpp PROPERTIES
+  COMPILE_DEFINITIONS ARCHELON_VERSION="${PROJECT_VERSION}")
+
 # Two links: the first image gives the table of functions for backtraces, the second carries it.
 # linker.ld places the table after the code, so that no function moves.
 function(archelon_image name)

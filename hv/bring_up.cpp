@@ -4,6 +4,7 @@
 
 #include "hv/arch/msr.hpp"
 #include "hv/base/log.hpp"
+#include "hv/console.hpp"
 #include "hv/guest/config.hpp"
 #include "hv/guest_cpu.hpp"
 #include "hv/hw/cpu.hpp"
@@ -79,21 +80,29 @@ void bring_up_this_cpu() {
   run_cpu();
 }
 
-void start_configured_vms() {
-  if (!system().vmx_usable) {
-    return;
-  }
+void read_configuration() {
   const auto text = find_module(guest::kConfigName);
   if (!text) {
     log_info("no module named {}: no VM to start", guest::kConfigName);
     return;
   }
   guest::parse_config({reinterpret_cast<const char*>(text->data()), text->size()}, g_config);
-  guest::check_against_machine(g_config, {.memory = system().frames.stats().free * kPageSize,
-                                          .cpus = system().cpu_count,
-                                          .modules = module_names()});
+  if (system().vmx_usable) {
+    guest::check_against_machine(g_config, {.memory = system().frames.stats().free * kPageSize,
+                                            .cpus = system().cpu_count,
+                                            .modules = module_names()});
+  }
+  machine().options.fill_in(g_config.globals);
+  set_log_level(machine().options.log_level.value_or(boot::kDefaultLogLevel));
+  console_open(machine().consoles());
+  console_open_screen(machine().consoles(), machine().boot.framebuffer);
   report_errors(g_config.errors);
-  start_vms(g_config);
+}
+
+void start_configured_vms() {
+  if (system().vmx_usable) {
+    start_vms(g_config);
+  }
 }
 
 }  // namespace archelon::hv

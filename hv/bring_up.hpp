@@ -9,7 +9,11 @@ void bring_up_system();
 // Every CPU's own part, the boot CPU's included: timer and VMX operation. Ends in run_cpu().
 [[noreturn]] void bring_up_this_cpu();
 
-// Reads archelon.conf among the modules and starts its VMs; says what is wrong with it.
+// Reads archelon.conf among the modules, says what is wrong with it, and makes its settings
+// effective where the command line says nothing else.
+void read_configuration();
+
+// Starts the VMs of the configuration, where this machine can run any.
 void start_configured_vms();
 
 }  // namespace archelon::hv

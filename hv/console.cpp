@@ -29,7 +29,11 @@ constinit std::array<bool, kSerialConsoles> g_serial_used{};
 constinit drivers::Debugcon g_debugcon;
 constinit bool g_debugcon_used = false;
 constinit drivers::TextScreen<drivers::HwScreen> g_screen;
-constinit bool g_at_line_start = true;
+constinit bool g_screen_used = false;
+// Of the terminals and of the other consoles.
+constinit bool g_terminals_at_line_start = true;
+constinit bool g_others_at_line_start = true;
+constinit std::atomic<std::uint32_t> g_interruptions{0};
 constinit bool g_any_open = false;
 constinit std::atomic<bool> g_polled{false};
 
@@ -81,16 +85,36 @@ std::optional<std::uint16_t> port_of(Console console) {
 }
 
 // Everything below writes with the lock held.
-void put(std::string_view text) {
+void put_terminals(std::string_view text) {
   for (std::size_t i = 0; i < kSerialConsoles; ++i) {
     if (g_serial_used[i]) {
       g_serial[i].write(text);
     }
   }
+}
+
+void put_others(std::string_view text) {
   if (g_debugcon_used) {
     g_debugcon.write(text);
   }
-  g_screen.write(text);
+  if (g_screen_used) {
+    g_screen.write(text);
+  }
+}
+
+void start_terminal_line() {
+  if (!g_terminals_at_line_start) {
+    put_terminals("\n");
+    g_terminals_at_line_start = true;
+    g_interruptions.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void start_other_line() {
+  if (!g_others_at_line_start) {
+    put_others("\n");
+    g_others_at_line_start = true;
+  }
 }
 
 void send() {
@@ -102,16 +126,36 @@ void send() {
   }
 }
 
+void put_terminal_line(std::string_view prefix, std::string_view text) {
+  start_terminal_line();
+  put_terminals(prefix);
+  put_terminals(text);
+  put_terminals("\n");
+}
+
+void put_other_line(std::string_view prefix, std::string_view text) {
+  start_other_line();
+  put_others(prefix);
+  put_others(text);
+  put_others("\n");
+}
+
 void put_line(std::string_view prefix, std::string_view text) {
-  if (!g_at_line_start) {
-    put("\n");
-  }
-  put(prefix);
-  put(text);
-  put("\n");
-  g_at_line_start = true;
+  put_terminal_line(prefix, text);
+  put_other_line(prefix, text);
   send();
 }
+
+// "[debian] ".
+class VmPrefix {
+ public:
+  explicit VmPrefix(std::string_view vm) : text_(format(buffer_, "[{}] ", vm)) {}
+  [[nodiscard]] std::string_view view() const { return text_; }
+
+ private:
+  std::array<char, 32> buffer_;
+  std::string_view text_;
+};
 
 void sink(LogLevel level, std::string_view line) {
   std::array<char, kLogLineSize + 16> text;
@@ -171,6 +215,7 @@ void open_screen(const drivers::HwScreen& screen) {
   // Text memory is cheap to redraw; pixels are not.
   g_screen.open(screen, screen.is_pixels() ? screen.rows() / 2 : 1);
   replay([&](std::string_view text) { g_screen.write(text); });
+  g_screen_used = true;
   g_any_open = true;
 }
 
@@ -208,7 +253,9 @@ void console_open(const boot::ConsoleList& list) {
 
 void console_open_screen(const boot::ConsoleList& list,
                          const std::optional<boot::Framebuffer>& framebuffer) {
-  if (!has(list, Console::kVga)) {
+  if (g_screen.is_open() || !has(list, Console::kVga)) {
+    const hw::SpinlockGuard guard(g_lock);
+    g_screen_used = g_screen.is_open() && has(list, Console::kVga);
     return;
   }
   if (!framebuffer) {
@@ -252,10 +299,9 @@ void console_write_line(std::string_view text) {
 }
 
 void console_write_vm_line(std::string_view vm, std::string_view text) {
-  std::array<char, 32> prefix;
-  const std::string_view name = format(prefix, "[{}] ", vm);
+  const VmPrefix prefix(vm);
   const hw::SpinlockGuard guard(g_lock);
-  put_line(name, text);
+  put_line(prefix.view(), text);
 }
 
 void console_write_text(std::string_view text) {
@@ -263,9 +309,46 @@ void console_write_text(std::string_view text) {
     return;
   }
   const hw::SpinlockGuard guard(g_lock);
-  put(text);
-  g_at_line_start = text.back() == '\n';
+  put_terminals(text);
+  put_others(text);
+  g_terminals_at_line_start = g_others_at_line_start = text.back() == '\n';
   send();
+}
+
+void console_start_line() {
+  const hw::SpinlockGuard guard(g_lock);
+  start_terminal_line();
+  start_other_line();
+}
+
+void console_record_vm_line(std::string_view vm, std::string_view text) {
+  const VmPrefix prefix(vm);
+  const hw::SpinlockGuard guard(g_lock);
+  put_other_line(prefix.view(), text);
+}
+
+void console_begin_vm_line(std::string_view vm, std::string_view text) {
+  const VmPrefix prefix(vm);
+  const hw::SpinlockGuard guard(g_lock);
+  start_terminal_line();
+  put_terminals(prefix.view());
+  put_terminals(text);
+  g_terminals_at_line_start = false;
+  send();
+}
+
+void console_write_raw(std::string_view text) {
+  if (text.empty()) {
+    return;
+  }
+  const hw::SpinlockGuard guard(g_lock);
+  put_terminals(text);
+  g_terminals_at_line_start = text.back() == '\n';
+  send();
+}
+
+std::uint32_t console_interruptions() {
+  return g_interruptions.load(std::memory_order_relaxed);
 }
 
 std::optional<char> console_read() {
@@ -279,13 +362,15 @@ std::optional<char> console_read() {
   return std::nullopt;
 }
 
-void console_poll() {
+bool console_poll() {
   const bool enabled = hw::interrupts_enabled();
   hw::cli();
+  bool queued = false;
   if (g_lock.try_lock(1)) {
     for (std::size_t i = 0; i < kSerialConsoles; ++i) {
       if (g_serial_used[i]) {
         g_serial[i].poll();
+        queued = queued || g_serial[i].has_queued();
       }
     }
     g_lock.unlock();
@@ -293,6 +378,7 @@ void console_poll() {
   if (enabled) {
     hw::sti();
   }
+  return queued;
 }
 
 void console_set_polled(bool polled) {

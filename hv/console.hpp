@@ -11,6 +11,9 @@
 
 // What L0 prints and reads. Every line is whole on every console: one lock covers them all. Nothing
 // here waits for a device without a bound.
+//
+// The serial consoles are terminals: someone may type there, so that they also show lines which are
+// not complete yet. The debug console and the screen get whole lines only, and the shell's text.
 namespace archelon::hv {
 
 // Makes the log ring the log's sink; lines are kept until consoles are opened.
@@ -37,12 +40,23 @@ void console_write_vm_line(std::string_view vm, std::string_view text);
 // Writes `text` as it is, `\n` being a line end: the shell's prompt and echo. A line that comes
 // while the cursor is not at a line's start goes to the next.
 void console_write_text(std::string_view text);
+// Ends a line that is not complete.
+void console_start_line();
+
+// A VM's output on the terminals and elsewhere (shell::VmConsole): a completed line for all but the
+// terminals; the beginning of a line, and bytes as they are, for the terminals alone.
+void console_record_vm_line(std::string_view vm, std::string_view text);
+void console_begin_vm_line(std::string_view vm, std::string_view text);
+void console_write_raw(std::string_view text);
+// How often a line cut one on the terminals that was not complete.
+[[nodiscard]] std::uint32_t console_interruptions();
 
 // The next character typed on any serial console. Never waits.
 [[nodiscard]] std::optional<char> console_read();
 
-// Sends what is queued as far as the devices take it now. Whoever idles or loops calls it.
-void console_poll();
+// Sends what is queued as far as the devices take it now; true while some is left. The boot CPU
+// calls it again and again.
+bool console_poll();
 
 // Before `polled` is set, which promises regular console_poll() calls, each line is sent before the
 // writer goes on.

@@ -11,7 +11,7 @@ namespace archelon::hv {
 struct Machine {
   boot::BootInfo boot;
   boot::MemoryMap memory;
-  boot::Options options;  // of the command line
+  boot::Options options;  // of the command line, and of the configuration where that was silent
 
   [[nodiscard]] boot::ConsoleList consoles() const {
     return options.consoles.value_or(boot::default_consoles());

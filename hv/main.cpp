@@ -52,6 +52,7 @@ constinit std::atomic<bool> g_booted = false;
   bring_up_system();
   log_info("{} CPUs, {} MiB of memory free", hw::cpu_count(),
            (system().frames.stats().free * kPageSize) >> 20);
+  read_configuration();
   start_configured_vms();
   g_booted.store(true, std::memory_order_release);
   bring_up_this_cpu();

@@ -18,6 +18,7 @@
 #include "hv/timer.hpp"
 #include "hv/vcpu_state.hpp"
 #include "hv/vm.hpp"
+#include "hv/vmcs_snapshot.hpp"
 
 namespace archelon::hv {
 namespace {
@@ -90,6 +91,9 @@ Vcpu* next_runnable() {
   if (vcpu.take(work::kNmi)) {
     vcpu.nmi_pending = true;
   }
+  if (vcpu.take(work::kSnapshot)) {
+    answer_snapshot(vcpu);
+  }
   if (vcpu.activity == Activity::kHalted) {
     // An interrupt that cannot wake it is looked at again when something else does.
     if (wakes_from_halt(vcpu)) {
@@ -102,7 +106,7 @@ Vcpu* next_runnable() {
   return vcpu.activity == Activity::kRunning;
 }
 
-void run_slice(Vcpu& vcpu) {
+void run_slice(Vcpu& vcpu, std::uint64_t slice_ns) {
   if (vcpu.fresh) {
     prepare_vmcs01(vcpu);
     reset_msrs(vcpu);
@@ -111,7 +115,8 @@ void run_slice(Vcpu& vcpu) {
   }
   load_live_state(vcpu);
   vcpu.use_vmcs(vcpu.vmcs());
-  const std::uint64_t end = now_ns() + kSliceNs;
+  const std::uint64_t end = now_ns() + slice_ns;
+  const std::uint64_t end_tsc = system().clock.to_tsc(end);
   wake_by(end);
   while (true) {
     if (vcpu.has_work() || vcpu.activity != Activity::kRunning) [[unlikely]] {
@@ -120,7 +125,8 @@ void run_slice(Vcpu& vcpu) {
       }
     }
     deliver_events(vcpu);
-    if (!enter_and_handle(vcpu)) {
+    // A guest with many exits is not let past the slice's end where the interrupt fails to end it.
+    if (!enter_and_handle(vcpu) && hw::rdtsc() < end_tsc) [[likely]] {
       continue;
     }
     // The exit was the machine's own (timer, IPI): devices and the other vCPUs come first.
@@ -152,13 +158,13 @@ void unschedule(Vcpu& vcpu) {
 
 void run_cpu() {
   while (true) {
-    poll_monitor();
+    const std::uint64_t slice_ns = std::min(poll_monitor(), kSliceNs);
     advance_devices();
     if (Vcpu* vcpu = next_runnable()) {
-      run_slice(*vcpu);
+      run_slice(*vcpu, slice_ns);
       continue;
     }
-    wake_by(now_ns() + kSliceNs);
+    wake_by(now_ns() + slice_ns);
     hw::wait_for_interrupt();
   }
 }

@@ -39,6 +39,9 @@ class SerialConsole {
     }
   }
 
+  // False also while the UART takes nothing: there is nothing to hurry for.
+  [[nodiscard]] bool has_queued() const { return !queue_.empty() && !stuck_; }
+
   // Waits, bounded, until the queue is empty.
   void flush() { drain_to(0); }
 

@@ -43,7 +43,7 @@ struct System {
   unsigned cpu_count = 1;
   unsigned physical_bits = 36;  // MAXPHYADDR
 
-  // VMX of this machine; `vmx_missing` says by name why there is none.
+  // VMX of this machine; vmx_missing() says by name why there is none.
   bool vmx_usable = false;
   vmx::Capabilities capabilities{};
   std::uint32_t l0_pin = 0, l0_primary = 0, l0_secondary = 0, l0_exit = 0, l0_entry = 0;

@@ -9,10 +9,10 @@
 #include "hv/arch/msr_bank.hpp"
 #include "hv/arch/registers.hpp"
 #include "hv/base/address.hpp"
-#include "hv/exit_counters.hpp"
 #include "hv/guest/boot_state.hpp"
 
 #include "vmx/exit.hpp"
+#include "vmx/exit_counters.hpp"
 #include "vmx/hw/vmcs.hpp"
 
 namespace archelon::hv {
@@ -33,6 +33,7 @@ inline constexpr std::uint32_t kInit = 1u << 2;
 inline constexpr std::uint32_t kSipi = 1u << 3;
 inline constexpr std::uint32_t kStop = 1u << 4;         // the VM ends
 inline constexpr std::uint32_t kShadowFlush = 1u << 5;  // shadow EPT tables were dropped
+inline constexpr std::uint32_t kSnapshot = 1u << 6;     // the shell asks for a VMCS
 }  // namespace work
 
 // Guest state that stays in the CPU while this vCPU is the last that ran there: L0 uses none of it,
@@ -92,7 +93,7 @@ class Vcpu {
   std::uint64_t tsc_offset = 0;  // L1's TSC is the machine's plus this
 
   nested::Engine* nested = nullptr;
-  ExitCounters counters;
+  vmx::ExitCounters counters;
 
  private:
   vmx::native::Vmcs* vmcs_ = &vmcs01;

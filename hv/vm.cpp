@@ -10,6 +10,12 @@ void print_line(Vm& vm, std::string_view line) { console_write_vm_line(vm.name, 
 
 }  // namespace
 
+void VmConsoleOutput::line(std::string_view text) { console_write_vm_line(name, text); }
+void VmConsoleOutput::record(std::string_view text) { console_record_vm_line(name, text); }
+void VmConsoleOutput::unfinished(std::string_view text) { console_begin_vm_line(name, text); }
+void VmConsoleOutput::raw(std::string_view text) { console_write_raw(text); }
+std::uint32_t VmConsoleOutput::interruptions() const { return console_interruptions(); }
+
 void Vm::Host::kick(unsigned cpu) {
   if (cpu < vm_->vcpu_count) {
     vm_->vcpus[cpu]->request(work::kInterrupts);
@@ -32,7 +38,7 @@ void Vm::Host::nmi_cpu(unsigned cpu) {
   }
 }
 void Vm::Host::console_output(std::uint8_t byte) {
-  vm_->console.put(byte, [this](std::string_view line) { print_line(*vm_, line); });
+  vm_->console.put(byte, VmConsoleOutput{vm_->name});
 }
 void Vm::Host::debug_output(std::uint8_t byte) {
   vm_->debug_console.put(byte, [this](std::string_view line) { print_line(*vm_, line); });
@@ -45,9 +51,8 @@ void Vm::Host::power(devices::PowerEvent event, std::uint32_t code) {
 }
 
 void Vm::flush_consoles() {
-  const auto print = [this](std::string_view line) { print_line(*this, line); };
-  console.flush(print);
-  debug_console.flush(print);
+  console.flush(VmConsoleOutput{name});
+  debug_console.flush([this](std::string_view line) { print_line(*this, line); });
 }
 
 }  // namespace archelon::hv

@@ -12,8 +12,9 @@
 #include "hv/guest/config.hpp"
 #include "hv/hw/spinlock.hpp"
 #include "hv/guest/layout.hpp"
-#include "hv/line_buffer.hpp"
 #include "hv/nested/shadow.hpp"
+#include "hv/shell/line_buffer.hpp"
+#include "hv/shell/vm_console.hpp"
 #include "hv/system.hpp"
 #include "hv/vcpu.hpp"
 #include "hv/vm_memory.hpp"
@@ -21,6 +22,17 @@
 namespace archelon::hv {
 
 inline constexpr unsigned kMaxVcpus = 16;
+
+// L0's consoles as the VM called `name` writes to them. A shell::VmConsoleSink.
+struct VmConsoleOutput {
+  std::string_view name;
+
+  void line(std::string_view text);
+  void record(std::string_view text);
+  void unfinished(std::string_view text);
+  void raw(std::string_view text);
+  [[nodiscard]] std::uint32_t interruptions() const;
+};
 
 enum class VmState : std::uint8_t { kDefined, kRunning, kRestarting, kEnded, kStopped };
 
@@ -62,8 +74,8 @@ class Vm {
   hw::Spinlock devices_lock;  // around `machine`, `console` and `debug_console`
   std::optional<Machine> machine;
   Host host{*this};
-  LineBuffer console;
-  LineBuffer debug_console;
+  shell::VmConsole console;
+  shell::LineBuffer debug_console;
 
   arch::CpuidTable cpuid;
   unsigned vcpu_count = 0;

@@ -52,19 +52,25 @@ arch::CpuidResult features_leaf() {
   return {.eax = leaf.eax, .ebx = leaf.ebx, .ecx = leaf.ecx, .edx = leaf.edx};
 }
 
+bool has_vmx() {
+  return (features_leaf().ecx & arch::cpuid::k1EcxVmx) != 0;
+}
+
 }  // namespace
+
+RequirementNames vmx_missing() {
+  const std::uint64_t feature_control =
+      has_vmx() ? archelon::hw::rdmsr(arch::msr::kFeatureControl) : 0;
+  return missing_requirements(system().capabilities, feature_control, features_leaf());
+}
 
 void probe_vmx() {
   System& s = system();
-  const arch::CpuidResult features = features_leaf();
-  const bool has_vmx = (features.ecx & (1u << 5)) != 0;
-  std::uint64_t feature_control = 0;
-  if (has_vmx) {
-    feature_control = archelon::hw::rdmsr(arch::msr::kFeatureControl);
+  if (has_vmx()) {
     HardwareMsrs msrs;
     s.capabilities = read_capabilities(msrs);
   }
-  const RequirementNames missing = missing_requirements(s.capabilities, feature_control, features);
+  const RequirementNames missing = vmx_missing();
   for (const std::string_view name : missing) {
     log_error("VT-x: missing: {}", name);
   }

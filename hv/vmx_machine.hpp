@@ -4,6 +4,7 @@
 
 #include "vmx/hw/vmcs.hpp"
 #include "vmx/merge.hpp"
+#include "vmx/requirements.hpp"
 
 // VT-x of this machine: found, checked and switched on, CPU by CPU.
 namespace archelon::hv {
@@ -11,6 +12,9 @@ namespace archelon::hv {
 // On the boot CPU, once: reads the capability MSRs and decides L0's controls. Where something is
 // missing, says each thing by name in the log and leaves system().vmx_usable false.
 void probe_vmx();
+
+// After probe_vmx(): what this CPU lacks of what L0 needs, by name.
+[[nodiscard]] vmx::RequirementNames vmx_missing();
 
 // On each CPU after probe_vmx(): its capabilities must be those of the boot CPU; enters VMX root
 // operation. False, with a line in the log, where that is impossible; then no vCPU may run there.

@@ -94,6 +94,9 @@ struct L1Registers {
 [[nodiscard]] bool update_vmcs02(Vcpu& vcpu, vmx::Vmcs12& vmcs12, Vmcs02& vmcs02,
                                  const L1Registers& l1);
 
+// What a field that lives in VMCS02, which is current, is to L1.
+[[nodiscard]] std::uint64_t value_in_vmcs02(const vmx::Vmcs12& vmcs12, const Vmcs02& vmcs02,
+                                            std::size_t position);
 // Brings a field that lives in VMCS02 home into VMCS12. VMCS02 is current; or is made so and L1's
 // VMCS01 is current again afterwards.
 void fetch_current(Vcpu& vcpu, vmx::Vmcs12& vmcs12, Vmcs02& vmcs02, std::size_t position);

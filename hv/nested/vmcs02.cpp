@@ -244,21 +244,26 @@ bool update_vmcs02(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02, const L1Registers
   return true;
 }
 
-void fetch_current(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02, std::size_t position) {
-  native::Vmcs& vmcs = vmcs02.vmcs;
-  vcpu.use_vmcs(vmcs);
+std::uint64_t value_in_vmcs02(const Vmcs12& vmcs12, const Vmcs02& vmcs02, std::size_t position) {
+  const native::Vmcs& vmcs = vmcs02.vmcs;
   const std::uint32_t encoding = kFieldNames[position].encoding;
-  std::uint64_t value = vmcs.read_encoding(encoding);
+  const std::uint64_t value = vmcs.read_encoding(encoding);
   if (encoding == fields::kGuestCr0.encoding) {
-    value = cr0_rule().register12(value, vmcs.read(fields::kCr0ReadShadow),
-                                  vmcs12.read(fields::kCr0GuestHostMask),
-                                  vmcs12.last_known(position));
-  } else if (encoding == fields::kGuestCr4.encoding) {
-    value = cr4_rule().register12(value, vmcs.read(fields::kCr4ReadShadow),
-                                  vmcs12.read(fields::kCr4GuestHostMask),
-                                  vmcs12.last_known(position));
+    return cr0_rule().register12(value, vmcs.read(fields::kCr0ReadShadow),
+                                 vmcs12.read(fields::kCr0GuestHostMask),
+                                 vmcs12.last_known(position));
   }
-  vmcs12.fetched(position, value);
+  if (encoding == fields::kGuestCr4.encoding) {
+    return cr4_rule().register12(value, vmcs.read(fields::kCr4ReadShadow),
+                                 vmcs12.read(fields::kCr4GuestHostMask),
+                                 vmcs12.last_known(position));
+  }
+  return value;
+}
+
+void fetch_current(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02, std::size_t position) {
+  vcpu.use_vmcs(vmcs02.vmcs);
+  vmcs12.fetched(position, value_in_vmcs02(vmcs12, vmcs02, position));
 }
 
 void fetch_for_l1(Vcpu& vcpu, Vmcs12& vmcs12, std::size_t position) {

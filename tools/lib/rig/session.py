@@ -21,7 +21,8 @@ _TAIL_IDLE_SECONDS = 2
 
 @dataclasses.dataclass
 class Options:
-    """How to boot. engine as in engine.CHOICES; memory in MiB and cpus 0 to fit the config."""
+    """How to boot. engine as in engine.CHOICES; memory in MiB and cpus 0 to fit the config;
+    on_end "" leaves it to the config."""
 
     engine: str = "auto"
     cpu: str = ""
@@ -66,8 +67,9 @@ def boot(config_path, options, engine=None):
 
 def l0_command_line(options):
     """Port 0xe9 costs no emulated time; COM1 is there to type into."""
-    words = ["console=" + ("debugcon,com1" if options.typing else "debugcon"),
-             f"on-end={options.on_end}"]
+    words = ["console=" + ("debugcon,com1" if options.typing else "debugcon")]
+    if options.on_end:
+        words.append(f"on-end={options.on_end}")
     if options.loglevel:
         words.append(f"loglevel={options.loglevel}")
     return " ".join(words + options.command_line.split())

@@ -56,16 +56,22 @@ class Run:
         self._next = 0
         self._until = time.monotonic() + timeout
         self._source = machine.lines(self._until)
+        self.com1 = bytearray()  # all that COM1 sent, if it is a socket
+        self._com1_next = 0
+        machine.on_com1 = self.com1.extend
 
     def _advance(self):
         """Reads one more line; False when there is none."""
         line = next(self._source, None)
         if line is None:
             return False
+        self._see(line)
+        return True
+
+    def _see(self, line):
         print(line, flush=True)
         self.lines.append(line)
         self.watcher.see(line)
-        return True
 
     def _find(self, matches, wanted):
         while True:
@@ -110,6 +116,21 @@ class Run:
         """Waits until Archelon says that all VMs have ended."""
         return self._find(lambda line: line.is_all_ended, "all vms ended")
 
+    def expect_com1(self, text):
+        """Waits for text on COM1's line (rig.boot(..., typing=True)), complete lines or not, behind
+        what was last found there."""
+        wanted = text.encode()
+        while True:
+            at = self.com1.find(wanted, self._com1_next)
+            if at >= 0:
+                self._com1_next = at + len(wanted)
+                return
+            now = time.monotonic()
+            if self.machine.ended or now >= self._until:
+                self._fail(f"not seen on COM1: {text!r}; last came {bytes(self.com1[-200:])!r}")
+            for line in self.machine.lines(min(self._until, now + 0.2)):
+                self._see(line)
+
     def finish(self):
         """Reads on until the run is over (or its time is up) and returns its Verdict, as tools/run
         would give it."""
@@ -119,9 +140,7 @@ class Run:
         if self.watcher.over:
             tail = max(self._until, time.monotonic() + 5)
             for line in self.machine.lines(tail, idle=2):
-                print(line, flush=True)
-                self.lines.append(line)
-                self.watcher.see(line)
+                self._see(line)
         return self.watcher.verdict(timed_out)
 
     def expect_machine_off(self):
