@@ -37,13 +37,18 @@ int call(const char* what, int fd, unsigned long request, Argument... argument) 
   return result;
 }
 
+constexpr std::uint32_t kHypervisorPresent = 1U << 31;  // not among what KVM says it supports
+
 // All that KVM can give; the APIC id is that of the only CPU, 0.
 void set_cpuid(int kvm, int vcpu) {
   Cpuid cpuid;
   call("KVM_GET_SUPPORTED_CPUID", kvm, kGetSupportedCpuid, &cpuid);
   for (std::uint32_t i = 0; i < cpuid.count; ++i) {
     kvm_cpuid_entry2& e = cpuid.entries[i];
-    if (e.function == 1) e.ebx = (e.ebx & 0x0000ffff) | 1U << 16;
+    if (e.function == 1) {
+      e.ebx = (e.ebx & 0x0000ffff) | 1U << 16;
+      e.ecx |= kHypervisorPresent;
+    }
     if (e.function == 0xb || e.function == 0x1f) e.edx = 0;
   }
   call("KVM_SET_CPUID2", vcpu, kSetCpuid, &cpuid);
