@@ -112,3 +112,16 @@ def test_ept_attack_reaches_nothing_foreign(rig):
     run.expect_event("guard", "ended", "debug-exit code 0")
     run.expect_success()
     run.refuse("^LEAK", vm="bad")
+
+
+def test_vector_registers_are_a_guests_own(rig):
+    """Two guests on one CPU, with their L2s."""
+    run = rig.boot(_config(rig, "a", "vectors", "cmdline = seed=1")
+                   + _config(rig, "b", "vectors", "cmdline = seed=2"))
+    for name in ("a", "b"):
+        run.expect_event(name, "ended", "debug-exit code 0")
+    run.expect_success()
+    for name in ("a", "b"):
+        assert run.text(name).count("L1 alone: good") == 2
+        assert "with L2: good" in run.text(name)
+        assert "with L2 interrupted: good, often: yes" in run.text(name)
