@@ -3,6 +3,7 @@
 #include "hv/arch/msr.hpp"
 #include "hv/arch/msr_policy.hpp"
 #include "hv/hw/instructions.hpp"
+#include "hv/machine_features.hpp"
 #include "hv/system.hpp"
 #include "vmx/field_exists.hpp"
 #include "vmx/l1_capabilities.hpp"
@@ -26,7 +27,8 @@ arch::CpuidOptions cpuid_options(unsigned cpus) {
           .vmx = true,
           .enable_rdtscp = (s.l0_secondary & vmx::secondary::kEnableRdtscp) != 0,
           .enable_invpcid = (s.l0_secondary & vmx::secondary::kEnableInvpcid) != 0,
-          .enable_xsaves = (s.l0_secondary & vmx::secondary::kEnableXsaves) != 0};
+          .enable_xsaves = (s.l0_secondary & vmx::secondary::kEnableXsaves) != 0,
+          .enable_xsavec = machine_features().compaction_sound};
 }
 
 void prepare_guest_cpu() {

@@ -1,12 +1,39 @@
 #include "hv/machine_features.hpp"
 
 #include "hv/arch/cr.hpp"
+#include "hv/base/bits.hpp"
+#include "hv/base/log.hpp"
 #include "hv/hw/instructions.hpp"
 
 namespace archelon::hv {
 namespace {
 
 constinit MachineFeatures g_features{};
+
+// The size of an XSAVE area in compacted format with all of `components`. SDM vol. 1, "Compacted
+// Format of an XSAVE Area".
+[[nodiscard]] std::uint32_t compacted_size(std::uint64_t components) {
+  constexpr std::uint32_t kLegacyAndHeader = 576;
+  constexpr std::uint32_t kAligned = 1u << 1;  // 0DH.n:ECX
+  std::uint32_t size = kLegacyAndHeader;
+  for (std::uint32_t i = 2; i < 63; ++i) {
+    if ((components & bit(i)) != 0) {
+      const auto leaf = hw::cpuid(0xd, i);
+      size = (leaf.ecx & kAligned) != 0 ? (size + 63) & ~63u : size;
+      size += leaf.eax;
+    }
+  }
+  return size;
+}
+
+// CPUID.0DH.1:EBX is the compacted size for what XCR0 enables now.
+[[nodiscard]] bool compaction_adds_up(std::uint64_t components) {
+  const std::uint64_t before = hw::xgetbv(0);
+  hw::xsetbv(0, components);
+  const std::uint32_t told = hw::cpuid(0xd, 1).ebx;
+  hw::xsetbv(0, before);
+  return told == compacted_size(components);
+}
 
 }  // namespace
 
@@ -20,6 +47,7 @@ void enable_xsave() {
 
 void read_machine_features() {
   constexpr std::uint32_t kXsaveBit = 1u << 26;   // 01H:ECX
+  constexpr std::uint32_t kXsavecBit = 1u << 1;   // 0DH.1:EAX
   constexpr std::uint32_t kXsavesBit = 1u << 3;   // 0DH.1:EAX
   constexpr std::uint32_t kRdtscpBit = 1u << 27;  // 80000001H:EDX
   g_features.xsave = (hw::cpuid(1).ecx & kXsaveBit) != 0;
@@ -32,6 +60,12 @@ void read_machine_features() {
     g_features.xsaves = (hw::cpuid(0xd, 1).eax & kXsavesBit) != 0;
   }
   enable_xsave();
+  if (g_features.xsave && (hw::cpuid(0xd, 1).eax & (kXsavecBit | kXsavesBit)) != 0) {
+    g_features.compaction_sound = compaction_adds_up(g_features.xcr0_supported);
+    if (!g_features.compaction_sound) {
+      log_info("CPU: what it says of XSAVEC's format does not add up; VMs do not get it");
+    }
+  }
 }
 
 }  // namespace archelon::hv

@@ -182,7 +182,7 @@ constexpr CpuidFeature kFeatureList[] = {
     {7, 2, kEdx, 4, kPass, "bhi_ctrl"},
     {7, 2, kEdx, 5, kPass, "mcdt_no"},
     {0xd, 1, kEax, 0, kPass, "xsaveopt"},
-    {0xd, 1, kEax, 1, kPass, "xsavec"},
+    {0xd, 1, kEax, 1, kOption, "xsavec"},
     {0xd, 1, kEax, 2, kPass, "xgetbv1"},
     {0xd, 1, kEax, 3, kOption, "xsaves"},
     {0xd, 1, kEax, 4, kHide, "xfd", "XFD is not switched"},

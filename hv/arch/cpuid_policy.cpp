@@ -89,8 +89,11 @@ bool CpuidTable::option(std::string_view name) const {
   if (name == "invpcid") {
     return options_.enable_invpcid;
   }
+  if (name == "xsavec") {
+    return options_.enable_xsavec;
+  }
   if (name == "xsaves") {
-    return options_.enable_xsaves;
+    return options_.enable_xsaves && options_.enable_xsavec;
   }
   return options_.enable_rdtscp;  // rdtscp, rdpid
 }

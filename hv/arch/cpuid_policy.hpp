@@ -26,6 +26,7 @@ struct CpuidOptions {
   bool enable_rdtscp = true;  // RDTSCP and RDPID
   bool enable_invpcid = true;
   bool enable_xsaves = true;
+  bool enable_xsavec = true;  // the compacted format works on this CPU
 };
 
 // What of a vCPU's state shows in its CPUID.
