@@ -105,7 +105,7 @@ def test_restart_after_reset(rig):
 
 def test_ept_attack_reaches_nothing_foreign(rig):
     run = rig.boot(_config(rig, "bad", "ept-attack")
-                   + _config(rig, "guard", "guard", "cmdline = passes=100"))
+                   + _config(rig, "guard", "guard", "cmdline = passes=400"))
     run.expect("^own memory: pages yes wrong 0$", vm="bad")
     run.expect("^leaks: 0$", vm="bad")
     run.expect_event("bad", "ended", "debug-exit code 0")
