@@ -8,6 +8,7 @@
 #include "hv/nested/shadow.hpp"
 #include "hv/vcpu.hpp"
 #include "vmx/exit.hpp"
+#include "vmx/field_groups.hpp"
 #include "vmx/instruction_error.hpp"
 #include "vmx/merge.hpp"
 #include "vmx/nested_state.hpp"
@@ -21,6 +22,22 @@ namespace archelon::hv::nested {
 
 // VMCSs that a vCPU's L1 can switch between without their leaving L0's own state.
 inline constexpr std::size_t kSlots = 8;
+
+// Guest-state fields that mean the same in VMCS12 and VMCS02.
+inline constexpr vmx::FieldSet kCopied = [] {
+  using namespace vmx;
+  FieldSet copied = fields_of(FieldGroup::kGuestSegments);
+  copied |= fields_of(FieldGroup::kGuestHot);
+  copied.remove(position_of(fields::kGuestActivityState));  // a halted L2 is L0's to schedule
+  copied.add(position_of(fields::kGuestCr3));
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    copied.add(position_of(fields::kGuestPdpte0.at(i)));
+  }
+  copied.add(position_of(fields::kGuestSysenterCs));
+  copied.add(position_of(fields::kGuestSysenterEsp));
+  copied.add(position_of(fields::kGuestSysenterEip));
+  return copied;
+}();
 
 // The CPU's VMCS for one VMCS12, and what was last put into it.
 struct Vmcs02 {

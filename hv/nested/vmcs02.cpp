@@ -15,21 +15,6 @@ namespace {
 
 using namespace vmx;
 
-// Guest-state fields that mean the same in VMCS12 and VMCS02.
-constexpr FieldSet kCopied = [] {
-  FieldSet copied = fields_of(FieldGroup::kGuestSegments);
-  copied |= fields_of(FieldGroup::kGuestHot);
-  copied.remove(position_of(fields::kGuestActivityState));  // a halted L2 is L0's to schedule
-  copied.add(position_of(fields::kGuestCr3));
-  for (std::uint32_t i = 0; i < 4; ++i) {
-    copied.add(position_of(fields::kGuestPdpte0.at(i)));
-  }
-  copied.add(position_of(fields::kGuestSysenterCs));
-  copied.add(position_of(fields::kGuestSysenterEsp));
-  copied.add(position_of(fields::kGuestSysenterEip));
-  return copied;
-}();
-
 constexpr GroupMask kControlGroups = masks_of(FieldGroup::kControls, FieldGroup::kCrMasks,
                                               FieldGroup::kBitmaps, FieldGroup::kEptVpid);
 
