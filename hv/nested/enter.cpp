@@ -28,8 +28,8 @@ void start_timer(Engine& engine, Vmcs12& vmcs12) {
 // Ends the attempt with L1's host state and the given failure.
 EntryAttempt fail_entry(Vcpu& vcpu, BasicExitReason reason, std::uint64_t qualification) {
   reflect(vcpu, {.reason = ExitReason::failed_entry(reason), .qualification = qualification});
-  return {.kind = EntryAttempt::Kind::kFailedEntry, .reason = reason,
-          .qualification = qualification};
+  return {
+      .kind = EntryAttempt::Kind::kFailedEntry, .reason = reason, .qualification = qualification};
 }
 
 }  // namespace
@@ -67,14 +67,13 @@ EntryAttempt enter_l2(Vcpu& vcpu, const Exit& exit) {
     return fail_entry(vcpu, BasicExitReason::kEntryFailureMsrLoading, entry);
   }
   start_timer(engine, vmcs12);
-  const auto activity = static_cast<ActivityState>(vmcs12.last_known(
-      position_of(fields::kGuestActivityState)));
+  const auto activity =
+      static_cast<ActivityState>(vmcs12.last_known(position_of(fields::kGuestActivityState)));
   if (activity == ActivityState::kHlt && !engine.injecting) {
     // The entry itself succeeds; the CPU would sleep until an event wakes it.
     vcpu.activity = Activity::kHalted;
     entry_succeeded(vcpu);
   }
-  vcpu.request(work::kInterrupts);  // L1's own interrupt may end L2's run before it begins
   return {};
 }
 

@@ -24,8 +24,7 @@ constexpr std::uint64_t kTablesPerGiB = 512;
   if (s.shadow) {
     return true;
   }
-  const std::uint64_t tables =
-      kMinTables + (vm.layout.memory() >> 30) * kTablesPerGiB;
+  const std::uint64_t tables = kMinTables + (vm.layout.memory() >> 30) * kTablesPerGiB;
   s.info = static_cast<mmu::ShadowTable*>(allocate_object(tables * sizeof(mmu::ShadowTable)));
   {
     archelon::hw::SpinlockGuard guard(system().frames_lock);
@@ -41,11 +40,9 @@ constexpr std::uint64_t kTablesPerGiB = 512;
   }
   mmu::ept::Features l1 = mmu::ept::features_from_capability(
       system().l1_capabilities[arch::msr::kVmxEptVpidCap], system().physical_bits);
-  s.shadow.emplace(vm.memory, system().memory, *vm.ept01, s.arena,
-                   std::span(s.info, tables),
-                   mmu::ShadowConfig{.guest = l1,
-                                     .host = system().ept_features,
-                                     .roots = Shadow::kMaxRoots});
+  s.shadow.emplace(
+      vm.memory, system().memory, *vm.ept01, s.arena, std::span(s.info, tables),
+      mmu::ShadowConfig{.guest = l1, .host = system().ept_features, .roots = Shadow::kMaxRoots});
   return true;
 }
 
@@ -83,8 +80,7 @@ void flush(Vcpu& vcpu, const mmu::Flush& what) {
                                   EptViolation::kFinalTranslation |
                                   EptViolation::kNmiUnblockedByIret;
   static_assert((kKept & kPermissions) == 0);
-  return (hardware & kKept) |
-         (rights.contains(mmu::Rights::kRead) ? EptViolation::kReadable : 0) |
+  return (hardware & kKept) | (rights.contains(mmu::Rights::kRead) ? EptViolation::kReadable : 0) |
          (rights.contains(mmu::Rights::kWrite) ? EptViolation::kWritable : 0) |
          (rights.contains(mmu::Rights::kExecuteSupervisor) ? EptViolation::kExecutable : 0);
 }
@@ -102,6 +98,13 @@ void reflect_ept(Vcpu& vcpu, const Exit& exit, BasicExitReason reason, std::uint
 }  // namespace
 
 std::optional<std::uint64_t> acquire_ept(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02) {
+  // A vCPU holds the root of the L2 that it runs and no other, so that there is always one to be
+  // had; trees outlive their holders.
+  Engine& engine = *vcpu.nested;
+  if (engine.root_holder != nullptr && engine.root_holder != &vmcs02) {
+    release_ept(vcpu, *engine.root_holder);
+  }
+  engine.root_holder = &vmcs02;
   if ((secondary_controls(vmcs12) & secondary::kEnableEpt) == 0) {
     release_ept(vcpu, vmcs02);
     return vcpu.vm.eptp01;
@@ -119,7 +122,7 @@ std::optional<std::uint64_t> acquire_ept(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmc
     s.shadow->release(*vmcs02.root);
     vmcs02.root.reset();
   }
-  vcpu.nested->uses_shadow.store(true, std::memory_order_release);
+  engine.uses_shadow.store(true, std::memory_order_release);
   const auto binding = s.shadow->acquire(eptp12, false);
   if (!binding) {
     return std::nullopt;
@@ -143,9 +146,9 @@ bool ept_exit(Vcpu& vcpu, const Exit& exit) {
   if ((exit.qualification & EptViolation::kNmiUnblockedByIret) != 0 &&
       !exit.idt_vectoring.valid()) {
     // The IRET that faulted has unblocked NMIs already; it will run again.
-    vcpu.vmcs().write(fields::kGuestInterruptibilityState,
-                      vcpu.vmcs().read(fields::kGuestInterruptibilityState) |
-                          interruptibility::kBlockingByNmi);
+    vcpu.vmcs().write(
+        fields::kGuestInterruptibilityState,
+        vcpu.vmcs().read(fields::kGuestInterruptibilityState) | interruptibility::kBlockingByNmi);
   }
   Vmcs02& vmcs02 = *vcpu.nested->vmcs02;
   if (!vmcs02.root) {
@@ -160,9 +163,9 @@ bool ept_exit(Vcpu& vcpu, const Exit& exit) {
   {
     VmShadow& s = vcpu.vm.shadow;
     archelon::hw::SpinlockGuard guard(s.lock);
-    result = s.shadow->handle_violation(
-        *vmcs02.root, Gpa2(address), mmu::access_of_qualification(exit.qualification, false),
-        mmu::is_page_walk_qualification(exit.qualification));
+    result = s.shadow->handle_violation(*vmcs02.root, Gpa2(address),
+                                        mmu::access_of_qualification(exit.qualification, false),
+                                        mmu::is_page_walk_qualification(exit.qualification));
     flush(vcpu, result.flush);
   }
   switch (result.kind) {
@@ -202,7 +205,9 @@ void invalidate(Vcpu& vcpu, const Invalidation& what) {
 }
 
 void catch_up_flushes(Vcpu& vcpu) {
-  vcpu.take(work::kShadowFlush);
+  if ((vcpu.work() & work::kShadowFlush) != 0) {
+    vcpu.take(work::kShadowFlush);
+  }
   VmShadow& s = vcpu.vm.shadow;
   const std::uint64_t epoch = __atomic_load_n(&s.epoch, __ATOMIC_ACQUIRE);
   if (vcpu.nested->shadow_epoch != epoch) {

@@ -36,15 +36,28 @@ using namespace vmx;
   return (engine.vmcs12->read(fields::kPinControls) & pin_control) != 0;
 }
 
-void reflect_interrupt(Vcpu& vcpu, MachineAccess& access) {
-  ExitInformation information = synthetic(vcpu, BasicExitReason::kExternalInterrupt);
+// What an interrupt of L1's own does to L2 now.
+enum class InterruptStep : std::uint8_t { kNone, kEnterFirst, kExit };
+
+// With acknowledgement on exit the vector is taken here. The machine's lock is given back before L2
+// is left: that goes through L1's MSR areas, which may name registers of the machine.
+[[nodiscard]] InterruptStep take_interrupt(Vcpu& vcpu, InterruptionInfo& taken) {
+  MachineAccess access(vcpu.vm);
+  if (!access.machine().pending_interrupt(vcpu.index)) {
+    vcpu.take(work::kInterrupts);
+    vcpu.nested->exit_at_once = false;
+    return InterruptStep::kNone;
+  }
+  if (must_enter_first(vcpu)) {
+    return InterruptStep::kEnterFirst;
+  }
   const std::uint32_t exit12 = vcpu.nested->vmcs12->read(fields::kExitControls);
   if ((exit12 & exit_controls::kAckInterruptOnExit) != 0) {
     if (const auto vector = access.machine().acknowledge_interrupt(vcpu.index)) {
-      information.interruption = InterruptionInfo::make(EventType::kExternalInterrupt, *vector);
+      taken = InterruptionInfo::make(EventType::kExternalInterrupt, *vector);
     }
   }
-  reflect(vcpu, information);
+  return InterruptStep::kExit;
 }
 
 }  // namespace
@@ -71,14 +84,9 @@ void deliver_to_l1(Vcpu& vcpu) {
     return;
   }
   if ((vcpu.work() & work::kInterrupts) != 0 && has(engine, pin::kExternalInterruptExiting)) {
-    MachineAccess access(vcpu.vm);
-    if (!access.machine().pending_interrupt(vcpu.index)) {
-      vcpu.take(work::kInterrupts);
-      engine.exit_at_once = false;
-      return;
-    }
-    if (!must_enter_first(vcpu)) {
-      reflect_interrupt(vcpu, access);
+    ExitInformation information = synthetic(vcpu, BasicExitReason::kExternalInterrupt);
+    if (take_interrupt(vcpu, information.interruption) == InterruptStep::kExit) {
+      reflect(vcpu, information);
     }
   }
 }

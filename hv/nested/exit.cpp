@@ -39,8 +39,8 @@ class Routing {
   [[nodiscard]] bool io_intercepted(std::uint16_t port, unsigned size) {
     for (unsigned i = 0; i < size; ++i) {
       const unsigned p = port + i;
-      if (p > 0xffff || test(vmcs12_.read(p < 0x8000 ? fields::kIoBitmapA : fields::kIoBitmapB),
-                             p & 0x7fff)) {
+      if (p > 0xffff ||
+          test(vmcs12_.read(p < 0x8000 ? fields::kIoBitmapA : fields::kIoBitmapB), p & 0x7fff)) {
         return true;
       }
     }
@@ -98,23 +98,25 @@ void save_state_of_l2(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02) {
   (vmcs12.in_vmcs02() & vmcs02.wanted).for_each([&](std::size_t position) {
     fetch_current(vcpu, vmcs12, vmcs02, position);
   });
-  vmcs12.fetched(position_of(fields::kGuestActivityState),
-                 static_cast<std::uint64_t>(vcpu.activity == Activity::kHalted
-                                                ? ActivityState::kHlt
-                                                : ActivityState::kActive));
-  if ((exit12 & exit_controls::kSavePreemptionTimer) != 0 && vcpu.nested->timer_end) {
-    const std::uint64_t now = archelon::hw::rdtsc();
-    const std::uint64_t end = *vcpu.nested->timer_end;
-    vmcs12.write(fields::kPreemptionTimerValue,
-                 end <= now ? 0
-                            : truncate<std::uint32_t>(
-                                  (end - now) >> system().capabilities.preemption_timer_rate()));
+  vmcs12.fetched(
+      position_of(fields::kGuestActivityState),
+      static_cast<std::uint64_t>(vcpu.activity == Activity::kHalted ? ActivityState::kHlt
+                                                                    : ActivityState::kActive));
+  if ((exit12 & exit_controls::kSavePreemptionTimer) != 0) {
+    // VMCS02's timer is L0's: what L1 sees is its own deadline, or what it wrote.
+    const std::size_t position = position_of(fields::kPreemptionTimerValue);
+    std::uint64_t left = vmcs12.last_known(position);
+    if (vcpu.nested->timer_end) {
+      const std::uint64_t now = archelon::hw::rdtsc();
+      const std::uint64_t end = *vcpu.nested->timer_end;
+      left = end <= now ? 0 : (end - now) >> system().capabilities.preemption_timer_rate();
+    }
+    vmcs12.fetched(position, left);
   }
   // "IA-32e mode guest" follows EFER.LMA. SDM vol. 3C, "Saving Control Registers, Debug Registers,
   // and MSRs".
   const std::uint32_t entry12 = vmcs12.read(fields::kEntryControls);
-  const bool long_mode =
-      (vmcs02.vmcs.read(fields::kGuestEfer) & arch::efer::kLma) != 0;
+  const bool long_mode = (vmcs02.vmcs.read(fields::kGuestEfer) & arch::efer::kLma) != 0;
   const std::uint32_t wanted = long_mode ? entry12 | entry_controls::kIa32eModeGuest
                                          : entry12 & ~entry_controls::kIa32eModeGuest;
   if (wanted != entry12) {
@@ -124,8 +126,7 @@ void save_state_of_l2(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02) {
 
 void abort(Vcpu& vcpu, Vmcs12& vmcs12, VmxAbort why) {
   const auto code = static_cast<std::uint32_t>(why);
-  static_cast<void>(
-      write_value(vcpu.vm.memory, vmcs12.region() + vmcs_region::kAbortOffset, code));
+  static_cast<void>(write_value(vcpu.vm.memory, vmcs12.region() + vmcs_region::kAbortOffset, code));
   log_error("vm {} vcpu {}: VMX abort {}", vcpu.vm.name, vcpu.index, code);
   stop_vm(vcpu.vm, "VMX abort: its CPU shut down");
 }
@@ -195,7 +196,6 @@ void reflect(Vcpu& vcpu, const ExitInformation& information) {
                      vmcs12.read(fields::kExitMsrLoadCount), entry)) {
     abort(vcpu, vmcs12, VmxAbort::kLoadingHostMsrs);
   }
-  vcpu.request(work::kInterrupts);
 }
 
 bool l2_exit(Vcpu& vcpu, const Exit& exit) {

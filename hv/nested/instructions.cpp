@@ -29,8 +29,7 @@ class Context {
   [[nodiscard]] arch::CpuMode mode() {
     native::Vmcs& vmcs = vcpu_.vmcs();
     return arch::cpu_mode(vmcs.read(fields::kGuestCr0), vmcs.read(fields::kGuestEfer),
-                          vmcs.read(fields::kGuestRflags),
-                          vmcs.read(fields::kGuestCsAccessRights));
+                          vmcs.read(fields::kGuestRflags), vmcs.read(fields::kGuestCsAccessRights));
   }
   [[nodiscard]] unsigned cpl() { return guest_cpl(vcpu_); }
   [[nodiscard]] std::uint64_t cr0() { return guest_cr0(vcpu_); }
@@ -56,8 +55,7 @@ class Context {
   [[nodiscard]] std::optional<arch::Exception> read_linear(Gva at, std::span<std::byte> out) {
     return read_linear_fault(vcpu_, at, out);
   }
-  [[nodiscard]] std::optional<arch::Exception> write_linear(Gva at,
-                                                            std::span<const std::byte> in) {
+  [[nodiscard]] std::optional<arch::Exception> write_linear(Gva at, std::span<const std::byte> in) {
     return write_linear_fault(vcpu_, at, in);
   }
   [[nodiscard]] const VmMemory& l1_memory() { return vcpu_.vm.memory; }
@@ -111,14 +109,12 @@ void enter(Vcpu& vcpu, const Exit& exit) {
 void vmx_instruction(Vcpu& vcpu, const Exit& exit) {
   Context context(vcpu);
   const bool was_in_vmx = vcpu.nested->state.in_vmx_operation();
-  const bool has_information = exit.basic() != BasicExitReason::kVmlaunch &&
-                               exit.basic() != BasicExitReason::kVmresume &&
-                               exit.basic() != BasicExitReason::kVmxoff &&
-                               exit.basic() != BasicExitReason::kVmcall;
-  const VmxOutcome outcome =
-      execute(context, exit.basic(),
-              has_information ? vcpu.vmcs().read(fields::kExitInstructionInfo) : 0,
-              exit.qualification);
+  const bool has_information =
+      exit.basic() != BasicExitReason::kVmlaunch && exit.basic() != BasicExitReason::kVmresume &&
+      exit.basic() != BasicExitReason::kVmxoff && exit.basic() != BasicExitReason::kVmcall;
+  const VmxOutcome outcome = execute(
+      context, exit.basic(), has_information ? vcpu.vmcs().read(fields::kExitInstructionInfo) : 0,
+      exit.qualification);
   if (outcome.kind == VmxOutcome::Kind::kException) {
     inject_exception(vcpu, outcome.exception);
     return;
@@ -132,6 +128,10 @@ void vmx_instruction(Vcpu& vcpu, const Exit& exit) {
   }
   if (was_in_vmx != vcpu.nested->state.in_vmx_operation()) {
     update_vmx_operation(vcpu, !was_in_vmx);
+    if (was_in_vmx && vcpu.nested->init_blocked) {
+      vcpu.nested->init_blocked = false;
+      vcpu.request(work::kInit);
+    }
   }
   complete(vcpu, exit, outcome.kind);
 }

@@ -28,10 +28,9 @@ bool load_msr_area(Vcpu& vcpu, std::uint64_t address, std::uint32_t count, std::
   for (entry = 1; entry <= count; ++entry) {
     const auto item =
         read_value<MsrEntry>(vcpu.vm.memory, Gpa1(address) + (entry - 1) * sizeof(MsrEntry));
-    if (!item || entry > kMaxEntries || item->reserved != 0 ||
-        item->index == arch::msr::kFsBase || item->index == arch::msr::kGsBase ||
-        item->index == arch::msr::kSmmMonitorControl || is_x2apic(item->index) ||
-        !write_guest_msr(vcpu, item->index, item->value)) {
+    if (!item || entry > kMaxEntries || item->reserved != 0 || item->index == arch::msr::kFsBase ||
+        item->index == arch::msr::kGsBase || item->index == arch::msr::kSmmMonitorControl ||
+        is_x2apic(item->index) || !write_guest_msr(vcpu, item->index, item->value)) {
       return false;
     }
   }
@@ -42,8 +41,8 @@ bool store_msr_area(Vcpu& vcpu, std::uint64_t address, std::uint32_t count) {
   for (std::uint32_t i = 0; i < count; ++i) {
     const Gpa1 at = Gpa1(address) + i * sizeof(MsrEntry);
     const auto item = read_value<MsrEntry>(vcpu.vm.memory, at);
-    if (!item || i >= kMaxEntries || item->reserved != 0 ||
-        item->index == arch::msr::kSmbase || is_x2apic(item->index)) {
+    if (!item || i >= kMaxEntries || item->reserved != 0 || item->index == arch::msr::kSmbase ||
+        is_x2apic(item->index)) {
       return false;
     }
     const auto value = read_guest_msr(vcpu, item->index);

@@ -48,8 +48,9 @@ struct Vmcs02 {
   // The fields that L1 reads after exits, found out from its own VMREADs: fetched at each exit.
   vmx::FieldSet wanted;
   std::optional<Shadow::RootId> root;  // held in the VM's shadow EPT
-  std::uint64_t eptp02 = 0;
-  std::uint32_t timer = 0;  // the preemption-timer field
+  std::uint64_t eptp02 = 0;            // of that root
+  std::uint64_t eptp_set = 0;          // the EPT-pointer field
+  std::uint32_t timer = 0;             // the preemption-timer field
 };
 
 class Engine {
@@ -61,6 +62,7 @@ class Engine {
   // While L2 runs (state.mode is kNonRoot).
   vmx::Vmcs12* vmcs12 = nullptr;
   Vmcs02* vmcs02 = nullptr;
+  Vmcs02* root_holder = nullptr;  // the slot that holds a root of the shadow EPT, if one does
   // VMCS12's injection is in VMCS02 and has not been delivered by a successful entry.
   bool injecting = false;
   // The hardware has entered L2 since L1's VMLAUNCH or VMRESUME.

@@ -51,6 +51,8 @@ constexpr GroupMask kControlGroups = masks_of(FieldGroup::kControls, FieldGroup:
   if ((s.l0_secondary & secondary::kEnableVpid) != 0) {
     vmcs.write(fields::kVpid, vpid02(vcpu));
   }
+  vmcs02.eptp_set = 0;
+  vmcs02.timer = ~std::uint32_t{0};
   vmcs02.ready = true;
   return true;
 }
@@ -97,8 +99,7 @@ void write_controls(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02) {
 // only where L0's own has an MSR that does not exit.
 void merge_msr_bitmap(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02) {
   const System& s = system();
-  const bool used =
-      (vmcs12.read(fields::kPrimaryProcControls) & primary::kMsrBitmaps) != 0;
+  const bool used = (vmcs12.read(fields::kPrimaryProcControls) & primary::kMsrBitmaps) != 0;
   const std::byte* page =
       used ? vcpu.vm.memory.pointer(Gpa1(vmcs12.read(fields::kMsrBitmaps)), kPageSize) : nullptr;
   const auto& l0 = *reinterpret_cast<const BitmapPage*>(s.memory.pointer(s.l0_msr_bitmap));
@@ -137,9 +138,8 @@ void write_guest_state(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02, const L1Regis
   }
   const std::uint32_t entry12 = vmcs12.read(fields::kEntryControls);
   const bool long_mode = (entry12 & entry_controls::kIa32eModeGuest) != 0;
-  vmcs.write(fields::kEntryControls,
-             (vmcs02.merged.entry & ~entry_controls::kIa32eModeGuest) |
-                 (entry12 & entry_controls::kIa32eModeGuest));
+  vmcs.write(fields::kEntryControls, (vmcs02.merged.entry & ~entry_controls::kIa32eModeGuest) |
+                                         (entry12 & entry_controls::kIa32eModeGuest));
   if (!vmcs12.is_in_vmcs02(position_of(fields::kGuestDr7))) {
     const bool load = (entry12 & entry_controls::kLoadDebugControls) != 0;
     vmcs.write(fields::kGuestDr7, load ? vmcs12.read(fields::kGuestDr7) : l1.dr7);
@@ -182,10 +182,9 @@ void load_pdptes_without_ept(Vcpu& vcpu, native::Vmcs& vmcs) {
 void write_events(Engine& engine, Vmcs12& vmcs12, native::Vmcs& vmcs) {
   const InterruptionInfo info{vmcs12.read(fields::kEntryInterruptionInfo)};
   engine.injecting = info.valid();
-  write_entry_event(vmcs,
-                    {.info = info.valid() ? info : InterruptionInfo{},
-                     .error_code = vmcs12.read(fields::kEntryExceptionErrorCode),
-                     .instruction_length = vmcs12.read(fields::kEntryInstructionLength)});
+  write_entry_event(vmcs, {.info = info.valid() ? info : InterruptionInfo{},
+                           .error_code = vmcs12.read(fields::kEntryExceptionErrorCode),
+                           .instruction_length = vmcs12.read(fields::kEntryInstructionLength)});
 }
 
 void flush_for_vpid(Vcpu& vcpu, Vmcs12& vmcs12) {
@@ -216,7 +215,10 @@ bool update_vmcs02(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02, const L1Registers
   }
   if (vmcs12.is_dirty(kControlGroups)) {
     write_controls(vcpu, vmcs12, vmcs02);
+  }
+  if (*eptp != vmcs02.eptp_set) {
     vmcs.write(fields::kEptPointer, *eptp);
+    vmcs02.eptp_set = *eptp;
   }
   merge_msr_bitmap(vcpu, vmcs12, vmcs02);
   write_guest_state(vcpu, vmcs12, vmcs02, l1);
