@@ -109,6 +109,7 @@ bool entry_failed(Vcpu& vcpu, const Exit& exit) {
   if (!running_l2(vcpu)) {
     return false;
   }
+  explain_refusal(vcpu, *vcpu.nested->vmcs12);
   ++vcpu.counters.nested_entry_failures;
   reflect(vcpu, {.reason = exit.reason, .qualification = exit.qualification});
   return true;

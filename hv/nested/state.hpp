@@ -97,6 +97,9 @@ struct EntryAttempt {
 // The SDM's checks of VMCS12, controls first; nothing where the entry may go on.
 [[nodiscard]] std::optional<EntryAttempt> check_entry(Vcpu& vcpu, vmx::Vmcs12& vmcs12);
 
+// Logs which check explains that the CPU refused the guest state of VMCS02, which is current.
+void explain_refusal(Vcpu& vcpu, vmx::Vmcs12& vmcs12);
+
 // VMLAUNCH or VMRESUME of the current VMCS12: checks, merge, switch to VMCS02.
 [[nodiscard]] EntryAttempt enter_l2(Vcpu& vcpu, const vmx::Exit& exit);
 

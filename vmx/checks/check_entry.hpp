@@ -26,11 +26,12 @@ namespace checks {
 // True where the CPU is sure to check, instead of L0, what looks at `fields`.
 [[nodiscard]] bool is_left_to_cpu(const FieldSet& fields, const CheckScope& scope);
 
-template <class Of>
+template <class List, class Rule>
 [[nodiscard]] bool in_scope(const CheckScope& scope) {
-  return Of::kValue.reads_memory ||
-         (meets<Of>(scope.changed) &&
-          !(meets<Of>(scope.elsewhere) && is_left_to_cpu(Of::kValue.fields, scope)));
+  constexpr bool kMayBeLeft = stage_of(List::kValue.section) == CheckStage::kGuest;
+  return Rule::kValue.reads_memory ||
+         (meets<Rule>(scope.changed) && !(kMayBeLeft && meets<Rule>(scope.elsewhere) &&
+                                          is_left_to_cpu(Rule::kValue.fields, scope)));
 }
 
 }  // namespace checks
@@ -48,7 +49,7 @@ template <ReadableVmcs View, PhysicalMemory<Gpa1> Memory>
       return false;
     }
     return checks::any_rule(list, [&]<class Rule>(Rule) {
-      if (!checks::in_scope<Rule>(scope) || Rule::kValue.holds(context)) {
+      if (!checks::in_scope<List, Rule>(scope) || Rule::kValue.holds(context)) {
         return false;
       }
       verdict.failed = Rule::kValue.id;

@@ -30,8 +30,9 @@ struct CheckScope {
   // fields alone is skipped, unless it looks at memory too.
   FieldSet changed = kAllFields;
   // Guest-state fields which the CPU will check: they live in the VMCS that the CPU is to run, and
-  // are costly to read here. A check on one of them is skipped where all guest state that it looks
-  // at is in `verbatim`.
+  // are costly to read here. A check of guest state that looks at one of them is skipped where all
+  // guest state that it looks at is in `verbatim`; the controls that it looks at must then mean the
+  // same in both VMCSs too, or mean that the CPU checks more.
   FieldSet elsewhere{};
   // Guest-state fields that have the same value in that VMCS as in this one.
   FieldSet verbatim{};
