@@ -22,12 +22,13 @@ namespace archelon::hv {
 // reflected to L1) and the instruction must not be completed.
 [[nodiscard]] bool read_guest_linear(Vcpu& vcpu, Gva address, std::span<std::byte> out);
 [[nodiscard]] bool write_guest_linear(Vcpu& vcpu, Gva address, std::span<const std::byte> in);
-// The same, but the fault is the caller's: nothing where the access succeeded.
-[[nodiscard]] std::optional<arch::Exception> read_linear_fault(Vcpu& vcpu, Gva address,
-                                                               std::span<std::byte> out);
-[[nodiscard]] std::optional<arch::Exception> write_linear_fault(Vcpu& vcpu, Gva address,
-                                                                std::span<const std::byte> in);
 [[nodiscard]] bool probe_guest_write(Vcpu& vcpu, Gva address, std::size_t size);
+// For the emulation of L1's own instructions: the fault is the caller's to raise; nothing where the
+// access succeeded.
+[[nodiscard]] std::optional<arch::Exception> read_l1_linear(Vcpu& vcpu, Gva address,
+                                                            std::span<std::byte> out);
+[[nodiscard]] std::optional<arch::Exception> write_l1_linear(Vcpu& vcpu, Gva address,
+                                                             std::span<const std::byte> in);
 // Where the linear address is in L1's physical memory; nothing where the access faults, as above.
 [[nodiscard]] std::optional<Gpa1> guest_physical(Vcpu& vcpu, Gva address, bool write);
 // The bytes at CS:RIP, as many as are there up to out.size(); 0 where even the first one faults.

@@ -65,6 +65,16 @@ requires PhysicalMemory<M, A>
                               });
 }
 
+// Whether all bytes of a linear range can be accessed that way; flags are set as by the access.
+template <class A, class M>
+requires PhysicalMemory<M, A>
+[[nodiscard]] Status<GuestCopyFault<A>> probe_guest(M& memory, const PagingState& state,
+                                                    Gva address, std::size_t size,
+                                                    const LinearAccess& access) {
+  return detail::each_page<A>(memory, state, address, size, access,
+                              [](A, std::size_t, std::size_t) { return true; });
+}
+
 // Copies bytes to the guest. Where a page faults nothing is written, as for one instruction's
 // operand; `access.write` is taken as set.
 template <class A, class M>
@@ -75,8 +85,7 @@ requires PhysicalMemory<M, A>
   access.write = true;
   const bool one_page = (address.page_offset() + in.size()) <= kPageSize;
   if (!one_page) {
-    const auto reachable = detail::each_page<A>(memory, state, address, in.size(), access,
-                                                [](A, std::size_t, std::size_t) { return true; });
+    const auto reachable = probe_guest<A>(memory, state, address, in.size(), access);
     if (!reachable) {
       return reachable;
     }

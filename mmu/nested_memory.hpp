@@ -48,6 +48,12 @@ class NestedMemory {
                   });
   }
 
+  // Where a byte is in L1's physical memory, RAM or not.
+  [[nodiscard]] std::optional<Gpa1> l1_address(Gpa2 address, Rights access) {
+    const auto walk = translate(address, access, /*guest_page_walk=*/false);
+    return walk ? std::optional<Gpa1>(walk->address) : std::nullopt;
+  }
+
   template <class T>
   [[nodiscard]] std::optional<T> load_table_entry(Gpa2 address) {
     const auto walk = translate(address, Rights::kRead, /*guest_page_walk=*/true);

@@ -216,24 +216,39 @@ void catch_up_flushes(Vcpu& vcpu) {
   }
 }
 
-bool read_guest_physical(Vcpu& vcpu, std::uint64_t address, std::span<std::byte> out) {
+std::optional<L2Memory> l2_memory(Vcpu& vcpu) {
   if (!running_l2(vcpu) || !vcpu.nested->vmcs02->root) {
-    return vcpu.vm.memory.read(Gpa1(address), out);
+    return std::nullopt;
   }
-  const auto at = translate_l2(vcpu, Gpa2(address), mmu::Rights::kRead);
-  return at && vcpu.vm.memory.read(*at, out);
-}
-
-std::optional<Gpa1> translate_l2(Vcpu& vcpu, Gpa2 address, mmu::Rights access) {
-  Vmcs12& vmcs12 = *vcpu.nested->vmcs12;
-  if ((secondary_controls(vmcs12) & secondary::kEnableEpt) == 0) {
-    return Gpa1(address.value());
-  }
-  const auto root = mmu::root_of_pointer<Gpa1>(vmcs12.read(fields::kEptPointer));
   const auto features = mmu::ept::features_from_capability(
       system().l1_capabilities[arch::msr::kVmxEptVpidCap], system().physical_bits);
-  const auto walk = mmu::ept_walk(vcpu.vm.memory, root, address.value(), access, features);
-  return walk.translated() ? std::optional<Gpa1>(walk.address) : std::nullopt;
+  return L2Memory(vcpu.vm.memory,
+                  mmu::root_of_pointer<Gpa1>(vcpu.nested->vmcs12->read(fields::kEptPointer)),
+                  mmu::ept::Rules(features));
+}
+
+void reflect_access_failure(Vcpu& vcpu, Gva linear, const L2Memory::Failure& failure) {
+  ExitInformation information;
+  information.guest_linear_address = linear.value();
+  information.guest_physical_address = failure.address.value();
+  if (failure.walk.outcome == mmu::WalkOutcome::kMisconfiguration) {
+    information.reason.word = static_cast<std::uint32_t>(BasicExitReason::kEptMisconfiguration);
+  } else {
+    information.reason.word = static_cast<std::uint32_t>(BasicExitReason::kEptViolation);
+    information.qualification =
+        mmu::make_ept_qualification({.access = failure.access,
+                                     .rights = failure.walk.rights,
+                                     .linear_valid = true,
+                                     .final_access = !failure.guest_page_walk});
+  }
+  reflect(vcpu, information);
+}
+
+bool read_guest_physical(Vcpu& vcpu, std::uint64_t address, std::span<std::byte> out) {
+  if (std::optional<L2Memory> memory = l2_memory(vcpu)) {
+    return memory->read(Gpa2(address), out);
+  }
+  return vcpu.vm.memory.read(Gpa1(address), out);
 }
 
 }  // namespace archelon::hv::nested

@@ -53,10 +53,10 @@ class Context {
   }
   [[nodiscard]] std::uint64_t feature_control() { return feature_control_of(vcpu_); }
   [[nodiscard]] std::optional<arch::Exception> read_linear(Gva at, std::span<std::byte> out) {
-    return read_linear_fault(vcpu_, at, out);
+    return read_l1_linear(vcpu_, at, out);
   }
   [[nodiscard]] std::optional<arch::Exception> write_linear(Gva at, std::span<const std::byte> in) {
-    return write_linear_fault(vcpu_, at, in);
+    return write_l1_linear(vcpu_, at, in);
   }
   [[nodiscard]] const VmMemory& l1_memory() { return vcpu_.vm.memory; }
   [[nodiscard]] const Capabilities& capabilities() const { return system().l1_capabilities; }

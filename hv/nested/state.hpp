@@ -7,6 +7,7 @@
 
 #include "hv/nested/shadow.hpp"
 #include "hv/vcpu.hpp"
+#include "mmu/nested_memory.hpp"
 #include "vmx/exit.hpp"
 #include "vmx/field_groups.hpp"
 #include "vmx/instruction_error.hpp"
@@ -140,8 +141,13 @@ void release_ept(Vcpu& vcpu, Vmcs02& vmcs02);
 bool ept_exit(Vcpu& vcpu, const vmx::Exit& exit);
 // Carries out what L1's INVEPT or INVVPID asked for.
 void invalidate(Vcpu& vcpu, const vmx::Invalidation& what);
-// Where L2's physical address is in L1's, for L0's own accesses on L2's behalf.
-[[nodiscard]] std::optional<Gpa1> translate_l2(Vcpu& vcpu, Gpa2 address, mmu::Rights access);
+// L2's physical memory through EPT12, for L0's own accesses on L2's behalf; nothing where L2 runs
+// on L1's memory directly or does not run.
+using L2Memory = mmu::NestedMemory<VmMemory>;
+[[nodiscard]] std::optional<L2Memory> l2_memory(Vcpu& vcpu);
+// Such an access at linear address `linear` failed in EPT12: L1 gets the violation or
+// misconfiguration.
+void reflect_access_failure(Vcpu& vcpu, Gva linear, const L2Memory::Failure& failure);
 // Carries out shadow-EPT flushes that other vCPUs of the VM caused.
 void catch_up_flushes(Vcpu& vcpu);
 
