@@ -69,7 +69,8 @@ _LEVELS = (
     ("L1", "Debian's own kernel, KVM and QEMU, as Archelon's guest"),
     ("L2", "Debian's kernel again, as the guest of L1's KVM"),
 )
-_MOST_LINES = 6
+_MOST_LINES = 12
+_WIDEST = 110
 
 
 def summary(result, story, machine):
@@ -80,9 +81,7 @@ def summary(result, story, machine):
     out += ["", "What each level printed", ""]
     for level, _ in _LEVELS:
         lines = _said_by(result.lines, level)
-        out += [f"  {level} | {text[:110]}" for text in lines[:_MOST_LINES]]
-        if len(lines) > _MOST_LINES:
-            out.append(f"  {level} | ... and {len(lines) - _MOST_LINES} lines more")
+        out += [f"  {level} | {_shortened(text)}" for text in _middle_left_out(lines)]
     out += ["", *exit_table(result.watcher.exits), ""]
     good = result.verdict.code == OK and not story.missed
     out.append(f"Time: {result.seconds:.0f} s" + _emulated(result.lines))
@@ -93,6 +92,17 @@ def summary(result, story, machine):
         if story.missed:
             out.append(f"Not reached: {story.missed[0]}.")
     return "\n".join(out)
+
+
+def _shortened(text):
+    return text if len(text) <= _WIDEST else text[:_WIDEST] + " ..."
+
+
+def _middle_left_out(lines):
+    if len(lines) <= _MOST_LINES:
+        return lines
+    half = _MOST_LINES // 2
+    return lines[:half] + [f"... {len(lines) - _MOST_LINES} lines more ..."] + lines[-half:]
 
 
 def _said_by(lines, level):

@@ -28,7 +28,7 @@ def main(arguments):
     given = parser.parse_args(arguments)
 
     chosen, reason = engine.choose(given.engine)
-    print(f"bare: engine {chosen} ({reason})", file=sys.stderr, flush=True)
+    print(f"bare: on {reason}", file=sys.stderr, flush=True)
     initrds = [(path, rest) for path, _, rest in (text.partition(" ") for text in given.initrd)]
     run = boot(given.kernel, initrds, given.cmdline, chosen, given.cpu, given.cpus or 1,
                given.memory or 1024, given.timeout, given.until, _printer(given.time))

@@ -32,7 +32,7 @@ def main(arguments):
     steps = _Steps()
     with steps("choosing an engine"):
         chosen, reason = engine.choose(options.engine)
-    print(f"  engine: {chosen}: {reason}")
+    print(f"  engine: {reason}")
     with steps("building Archelon"):
         options.kernel = kernel.image()
     with steps("making the guests from Debian's packages"):
@@ -82,7 +82,7 @@ def _watched(config, options, chosen, reason, given):
                                lambda line: screen.line(line, machine.seconds),
                                lambda: screen.tick(machine.seconds))
     screen.clear()
-    print(demo.summary(result, story, f"{chosen}: {reason}"))
+    print(demo.summary(result, story, reason))
     if result.verdict.code == outcome.CUT_SHORT and result.emulator_complaint:
         print(f"The emulator says: {result.emulator_complaint}")
     if result.verdict.code != outcome.OK:

@@ -33,7 +33,7 @@ def main(arguments):
         stamp = f"{line.ns / 1e6:12.3f} " if given.time and line.ns is not None else ""
         print(f"{stamp}{line}", flush=True)
 
-    print(f"run: engine {chosen} ({reason})", file=sys.stderr, flush=True)
+    print(f"run: on {reason}", file=sys.stderr, flush=True)
     with session.boot(given.config, options, chosen) as machine:
         result = session.watch(machine, watcher, options.timeout, show)
     verdict = result.verdict
