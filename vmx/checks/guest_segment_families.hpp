@@ -17,10 +17,20 @@ inline constexpr SegmentFields kParts = guest_segment_fields(kSegment);
 template <Segment kSegment>
 inline constexpr FieldSet kLookedAt = looks_at(kV86, kParts<kSegment>.access_rights);
 
+// A check that is made where CheckContext::looked_at; the name says when.
+template <Segment kSegment, Text kTail, Text kTailIfUsable>
+[[nodiscard]] constexpr std::string_view usable_text() {
+  if constexpr (kSegment == Segment::kCs) {
+    return segment_text<kSegment, kTail>();
+  } else {
+    return segment_text<kSegment, kTailIfUsable>();
+  }
+}
+
 // A check of the access rights alone, made where they are looked at at all.
-template <Segment kSegment, Text kTail, class Predicate>
-[[nodiscard]] constexpr auto rights_rule(RuleId id, Predicate ok) {
-  return rule(id, segment_text<kSegment, kTail>(), kLookedAt<kSegment>,
+template <Segment kSegment, class Predicate>
+[[nodiscard]] constexpr auto rights_rule(RuleId id, std::string_view name, Predicate ok) {
+  return rule(id, name, kLookedAt<kSegment>,
               [ok](const auto& c) { return !c.looked_at(kSegment) || ok(c.rights(kSegment)); });
 }
 
@@ -46,19 +56,19 @@ template <Segment kSegment>
               [](const auto& c) { return !c.v86() || c.rights(kSegment) == ar::kVirtual8086; });
 }
 
-// FS, GS, TR: always. In virtual-8086 mode the other check on the base says more.
+// FS and GS, usable or not. In virtual-8086 mode the other check on the base says more.
 template <Segment kSegment>
 [[nodiscard]] constexpr auto canonical_base(RuleId id) {
   return rule(id, segment_text<kSegment, " base must be canonical">(),
-              looks_at(kV86, kParts<kSegment>.base), [](const auto& c) {
-                return c.canonical(c.read(kParts<kSegment>.base)) ||
-                       (kSegment != Segment::kTr && c.v86());
-              });
+              looks_at(kV86, kParts<kSegment>.base),
+              [](const auto& c) { return c.canonical(c.read(kParts<kSegment>.base)) || c.v86(); });
 }
 // CS always, SS, DS, ES where usable.
 template <Segment kSegment>
 [[nodiscard]] constexpr auto base32(RuleId id) {
-  return rule(id, segment_text<kSegment, " base must have bits 63:32 clear">(),
+  return rule(id,
+              usable_text<kSegment, " base must have bits 63:32 clear",
+                          " base must have bits 63:32 clear if it is usable">(),
               looks_at(kLookedAt<kSegment>, kParts<kSegment>.base), [](const auto& c) {
                 return (c.read(kParts<kSegment>.base) >> 32) == 0 || !c.looked_at(kSegment);
               });
@@ -66,31 +76,38 @@ template <Segment kSegment>
 
 template <Segment kSegment>
 [[nodiscard]] constexpr auto accessed(RuleId id) {
-  return rights_rule<kSegment, " must be an accessed segment if usable">(
-      id, [](std::uint32_t rights) { return (rights & ar::kAccessed) != 0; });
+  return rights_rule<kSegment>(id,
+                               segment_text<kSegment, " must be an accessed segment if usable">(),
+                               [](std::uint32_t rights) { return (rights & ar::kAccessed) != 0; });
 }
 template <Segment kSegment>
 [[nodiscard]] constexpr auto readable(RuleId id) {
-  return rights_rule<kSegment, " must be readable if it is a usable code segment">(
-      id, [](std::uint32_t rights) {
+  return rights_rule<kSegment>(
+      id, segment_text<kSegment, " must be readable if it is a usable code segment">(),
+      [](std::uint32_t rights) {
         return (rights & ar::kCode) == 0 || (rights & ar::kReadable) != 0;
       });
 }
 template <Segment kSegment>
 [[nodiscard]] constexpr auto code_or_data(RuleId id) {
-  return rights_rule<kSegment, " must be a code or data segment (S = 1) if usable">(
-      id, [](std::uint32_t rights) { return (rights & ar::kS) != 0; });
+  return rights_rule<kSegment>(id,
+                               usable_text<kSegment, " must be a code or data segment (S = 1)",
+                                           " must be a code or data segment (S = 1) if usable">(),
+                               [](std::uint32_t rights) { return (rights & ar::kS) != 0; });
 }
 template <Segment kSegment>
 [[nodiscard]] constexpr auto present(RuleId id) {
-  return rights_rule<kSegment, " must be present if usable">(
-      id, [](std::uint32_t rights) { return (rights & ar::kPresent) != 0; });
+  return rights_rule<kSegment>(
+      id, usable_text<kSegment, " must be present", " must be present if usable">(),
+      [](std::uint32_t rights) { return (rights & ar::kPresent) != 0; });
 }
 template <Segment kSegment>
 [[nodiscard]] constexpr auto reserved_clear(RuleId id) {
-  return rights_rule<kSegment,
-                     " access rights must have bits 11:8 and 31:17 clear if it is usable">(
-      id, [](std::uint32_t rights) { return (rights & ar::kReserved) == 0; });
+  return rights_rule<kSegment>(
+      id,
+      usable_text<kSegment, " access rights must have bits 11:8 and 31:17 clear",
+                  " access rights must have bits 11:8 and 31:17 clear if it is usable">(),
+      [](std::uint32_t rights) { return (rights & ar::kReserved) == 0; });
 }
 
 template <Segment kSegment>
@@ -125,14 +142,18 @@ template <class Context>
 template <Segment kSegment>
 [[nodiscard]] constexpr auto byte_limit(RuleId id) {
   return rule(
-      id, segment_text<kSegment, " must have G = 0 if any of bits 11:0 of its limit is 0">(),
+      id,
+      usable_text<kSegment, " must have G = 0 if any of bits 11:0 of its limit is 0",
+                  " must have G = 0 if it is usable and any of bits 11:0 of its limit is 0">(),
       looks_at(kLookedAt<kSegment>, kParts<kSegment>.limit),
       [](const auto& c) { return !c.looked_at(kSegment) || limit_in_bytes(c, kParts<kSegment>); });
 }
 template <Segment kSegment>
 [[nodiscard]] constexpr auto page_limit(RuleId id) {
   return rule(
-      id, segment_text<kSegment, " must have G = 1 if any of bits 31:20 of its limit is 1">(),
+      id,
+      usable_text<kSegment, " must have G = 1 if any of bits 31:20 of its limit is 1",
+                  " must have G = 1 if it is usable and any of bits 31:20 of its limit is 1">(),
       looks_at(kLookedAt<kSegment>, kParts<kSegment>.limit),
       [](const auto& c) { return !c.looked_at(kSegment) || limit_in_pages(c, kParts<kSegment>); });
 }

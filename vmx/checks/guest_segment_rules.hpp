@@ -36,7 +36,8 @@ inline constexpr auto kSegmentAddressRules = rules(
     v86_base<Segment::kDs>(RuleId::kGuestDsBaseV86),
     v86_base<Segment::kFs>(RuleId::kGuestFsBaseV86),
     v86_base<Segment::kGs>(RuleId::kGuestGsBaseV86),
-    canonical_base<Segment::kTr>(RuleId::kGuestTrBase),
+    rule(RuleId::kGuestTrBase, "guest TR base must be canonical", looks_at(kTr.base),
+         [](const auto& c) { return c.canonical(c.read(kTr.base)); }),
     canonical_base<Segment::kFs>(RuleId::kGuestFsBase),
     canonical_base<Segment::kGs>(RuleId::kGuestGsBase),
     rule(
@@ -69,9 +70,9 @@ inline constexpr auto kSegmentTypeRules = rules(
            return (type & kAccessedCode) == kAccessedCode || c.v86() ||
                   (type == kTypeDataRw && c.unrestricted());
          }),
-    rights_rule<Segment::kSs,
-                " must be an accessed read/write data segment (type 3 or 7) if usable">(
+    rights_rule<Segment::kSs>(
         RuleId::kGuestSsType,
+        "guest SS must be an accessed read/write data segment (type 3 or 7) if usable",
         [](std::uint32_t rights) { return ((rights & ar::kType) | ar::kExpandDown) == 7; }),
     accessed<Segment::kDs>(RuleId::kGuestDsAccessed),
     accessed<Segment::kEs>(RuleId::kGuestEsAccessed),
@@ -220,10 +221,12 @@ inline constexpr auto kSystemSegmentRules = rules(
                 " access rights must have bits 11:8 and 31:17 clear if it is usable">(
         RuleId::kGuestLdtrReserved,
         [](std::uint32_t rights) { return (rights & ar::kReserved) == 0; }),
-    system_limit_rule<Segment::kLdtr, " must have G = 0 if any of bits 11:0 of its limit is 0">(
+    system_limit_rule<Segment::kLdtr,
+                      " must have G = 0 if it is usable and any of bits 11:0 of its limit is 0">(
         RuleId::kGuestLdtrBytes,
         [](const auto& c, const SegmentFields& parts) { return limit_in_bytes(c, parts); }),
-    system_limit_rule<Segment::kLdtr, " must have G = 1 if any of bits 31:20 of its limit is 1">(
+    system_limit_rule<Segment::kLdtr,
+                      " must have G = 1 if it is usable and any of bits 31:20 of its limit is 1">(
         RuleId::kGuestLdtrPages,
         [](const auto& c, const SegmentFields& parts) { return limit_in_pages(c, parts); }));
 
