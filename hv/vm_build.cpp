@@ -6,10 +6,10 @@
 #include "hv/base/log.hpp"
 #include "hv/devices/acpi_tables.hpp"
 #include "hv/guest/loader.hpp"
+#include "hv/guest_cpu.hpp"
 #include "hv/hw/direct_map.hpp"
 #include "hv/live_state.hpp"
 #include "hv/modules.hpp"
-#include "hv/guest_cpu.hpp"
 #include "hv/nested/engine.hpp"
 #include "hv/run.hpp"
 #include "hv/system.hpp"
@@ -40,13 +40,26 @@ std::optional<Hpa> take_memory(std::uint64_t bytes) {
 }
 
 [[nodiscard]] bool map_memory(Vm& vm) {
+  const auto map = [&vm](const VmMemory::Range& range, mmu::Rights rights) {
+    return vm.ept01
+        ->map(range.start, range.size, range.backing, rights, mmu::MemoryType::kWriteBack)
+        .ok();
+  };
   for (const VmMemory::Range& range : vm.memory.ranges()) {
-    if (!vm.ept01->map(range.start, range.size, range.backing, mmu::Rights::kAll,
-                       mmu::MemoryType::kWriteBack)) {
+    if (!map(range, mmu::Rights::kAll)) {
       return false;
     }
   }
-  return true;
+  return map(vm.memory.rom(), mmu::Rights::kRead | mmu::Rights::kExecute);
+}
+
+// As after power-up: RAM of zeroes, and no option ROM that answers.
+void clear_memory(const VmMemory& memory) {
+  for (const VmMemory::Range& range : memory.ranges()) {
+    std::memset(memory.pointer(range.start, range.size), 0, range.size);
+  }
+  const VmMemory::Range& rom = memory.rom();
+  std::memset(hw::to_pointer<std::byte>(rom.backing), 0xff, rom.size);
 }
 
 [[nodiscard]] bool make_vcpus(Vm& vm, const guest::VmConfig& config) {
@@ -77,8 +90,8 @@ std::optional<Hpa> take_memory(std::uint64_t bytes) {
   const guest::VmConfig& config = *vm.config;
   StaticVector<guest::BootModule, guest::kMaxInitrds> modules;
   for (const guest::InitrdConfig& initrd : config.initrds) {
-    const bool kept = modules.push_back(
-        {.bytes = *find_module(initrd.path), .command_line = initrd.arguments});
+    const bool kept =
+        modules.push_back({.bytes = *find_module(initrd.path), .command_line = initrd.arguments});
     ARCHELON_ASSERT(kept);
   }
   std::array<std::byte, devices::kAcpiTablesMax>& tables = g_tables;
@@ -96,9 +109,8 @@ std::optional<Hpa> take_memory(std::uint64_t bytes) {
   const auto state = guest::load_kernel(vm.memory, request);
   if (!state) {
     std::array<char, 160> text{};
-    log_error("archelon.conf:{}: vm {}: kernel {}: {}",
-              config.line_of(guest::VmKey::kKernel), vm.name, config.kernel,
-              guest::describe(text, state.error()));
+    log_error("archelon.conf:{}: vm {}: kernel {}: {}", config.line_of(guest::VmKey::kKernel),
+              vm.name, config.kernel, guest::describe(text, state.error()));
     return std::nullopt;
   }
   return *state;
@@ -120,10 +132,14 @@ Status<std::string_view> build_vm(Vm& vm, const guest::VmConfig& config) {
   }
   vm.backing = *block;
   vm.memory = VmMemory(Hva(hw::kDirectMapBase));
+  const auto range = [&](const guest::RamRange& from) {
+    return VmMemory::Range{
+        .start = from.base, .size = from.size, .backing = *block + from.backing_offset};
+  };
   for (const guest::RamRange& ram : vm.layout.ram()) {
-    ARCHELON_ASSERT(vm.memory.add(
-        {.start = ram.base, .size = ram.size, .backing = *block + ram.backing_offset}));
+    ARCHELON_ASSERT(vm.memory.add(range(ram)));
   }
+  vm.memory.set_rom(range(vm.layout.option_roms()));
   vm.ept01.emplace(s.memory, vm.frames, s.ept_features);
   if (!vm.ept01->create() || !map_memory(vm)) {
     return Err{std::string_view("there is no memory left for its EPT")};
@@ -139,9 +155,7 @@ Status<std::string_view> build_vm(Vm& vm, const guest::VmConfig& config) {
 
 bool load_vm(Vm& vm) {
   hw::SpinlockGuard guard(g_load_lock);
-  for (const VmMemory::Range& range : vm.memory.ranges()) {
-    std::memset(vm.memory.pointer(range.start, range.size), 0, range.size);
-  }
+  clear_memory(vm.memory);
   const std::optional<guest::BootState> state = load_kernel(vm);
   if (!state) {
     return false;

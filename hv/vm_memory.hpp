@@ -12,9 +12,10 @@
 
 namespace archelon::hv {
 
-// The RAM of one VM: ranges of L1 physical addresses, each backed by a contiguous range of machine
-// memory which L0 sees through its direct map. Immutable once the VM runs, so it needs no lock.
-// Satisfies PhysicalMemory over Gpa1; everything outside the ranges is not RAM.
+// The memory of one VM: ranges of L1 physical addresses, each backed by a contiguous range of
+// machine memory which L0 sees through its direct map. Immutable once the VM runs, so it needs no
+// lock. Satisfies PhysicalMemory over Gpa1. ROM can be read and nothing else; what is outside all
+// ranges is no memory.
 class VmMemory {
  public:
   struct Range {
@@ -30,8 +31,11 @@ class VmMemory {
 
   // False when there are too many ranges.
   [[nodiscard]] bool add(const Range& range) { return ranges_.push_back(range); }
+  // One range that the guest can read but not write.
+  void set_rom(const Range& range) { rom_ = range; }
+  // The RAM.
   [[nodiscard]] const auto& ranges() const { return ranges_; }
-  void clear() { ranges_.clear(); }
+  [[nodiscard]] const Range& rom() const { return rom_; }
 
   // The machine address behind `address`, if that byte is RAM.
   [[nodiscard]] std::optional<Hpa> translate(Gpa1 address) const {
@@ -49,17 +53,17 @@ class VmMemory {
     if (range == nullptr || range->size - (address - range->start) < size) {
       return nullptr;
     }
-    const Hva hva = direct_map_ + (range->backing + (address - range->start)).value();
-    return reinterpret_cast<std::byte*>(hva.value());
+    return pointer(*range, address);
   }
 
   [[nodiscard]] bool read(Gpa1 address, std::span<std::byte> out) const {
-    return pieces(address, out.size(), [&](const std::byte* at, std::size_t done, std::size_t n) {
-      std::memcpy(out.data() + done, at, n);
-    });
+    return pieces<true>(address, out.size(),
+                        [&](const std::byte* at, std::size_t done, std::size_t n) {
+                          std::memcpy(out.data() + done, at, n);
+                        });
   }
   [[nodiscard]] bool write(Gpa1 address, std::span<const std::byte> in) const {
-    return pieces(address, in.size(), [&](std::byte* at, std::size_t done, std::size_t n) {
+    return pieces<false>(address, in.size(), [&](std::byte* at, std::size_t done, std::size_t n) {
       std::memcpy(at, in.data() + done, n);
     });
   }
@@ -74,28 +78,38 @@ class VmMemory {
   }
 
  private:
+  [[nodiscard]] static bool contains(const Range& range, Gpa1 address) {
+    return address >= range.start && address - range.start < range.size;
+  }
   [[nodiscard]] const Range* find(Gpa1 address) const {
     for (const Range& range : ranges_) {
-      if (address >= range.start && address - range.start < range.size) {
+      if (contains(range, address)) {
         return &range;
       }
     }
     return nullptr;
   }
+  [[nodiscard]] const Range* find_readable(Gpa1 address) const {
+    const Range* range = find(address);
+    return range == nullptr && contains(rom_, address) ? &rom_ : range;
+  }
+  [[nodiscard]] std::byte* pointer(const Range& range, Gpa1 address) const {
+    const Hva hva = direct_map_ + (range.backing + (address - range.start)).value();
+    return reinterpret_cast<std::byte*>(hva.value());
+  }
 
-  template <class Copy>
+  template <bool kRead, class Copy>
   bool pieces(Gpa1 address, std::size_t size, Copy copy) const {
     std::size_t done = 0;
     while (done < size) {
-      const Range* range = find(address + done);
+      const Gpa1 at = address + done;
+      const Range* range = kRead ? find_readable(at) : find(at);
       if (range == nullptr) {
         return false;
       }
-      const std::uint64_t offset = address + done - range->start;
       const auto n = static_cast<std::size_t>(
-          std::min<std::uint64_t>(size - done, range->size - offset));
-      const Hva hva = direct_map_ + (range->backing + offset).value();
-      copy(reinterpret_cast<std::byte*>(hva.value()), done, n);
+          std::min<std::uint64_t>(size - done, range->size - (at - range->start)));
+      copy(pointer(*range, at), done, n);
       done += n;
     }
     return true;
@@ -103,6 +117,7 @@ class VmMemory {
 
   Hva direct_map_;
   StaticVector<Range, kMaxRanges> ranges_;
+  Range rom_;
 };
 
 }  // namespace archelon::hv

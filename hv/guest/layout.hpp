@@ -17,6 +17,7 @@ inline constexpr std::uint64_t kGiB = 1024 * kMiB;
 
 // The fixed points of a VM's physical address space, those of every PC since the first.
 inline constexpr Gpa1 kLowMemoryEnd{0xA'0000};  // 640 KiB; then the window of a video card
+inline constexpr Gpa1 kOptionRoms{0xC'0000};    // read-only: all ones, no ROM's signature
 inline constexpr Gpa1 kFirmwareArea{0xE'0000};  // RAM that carries the ACPI tables, as a BIOS has
 inline constexpr Gpa1 kFirmwareAreaEnd{0x10'0000};
 inline constexpr Gpa1 kPciHole{0xC000'0000};  // no RAM from here up to 4 GiB
@@ -29,9 +30,9 @@ inline constexpr std::uint64_t kMemoryUnit = 2 * kMiB;
 inline constexpr std::uint64_t kMinMemory = 4 * kMiB;
 inline constexpr std::uint64_t kMaxMemory = 512 * kGiB;
 
-// One range of RAM for EPT01. `backing_offset` says where it lies in one block of
-// MemoryLayout::memory() bytes; base and backing_offset are congruent modulo 1 GiB up to the PCI
-// hole and above it, so that EPT01 can use large pages when the block itself is aligned.
+// One range of RAM (or of the option ROMs) for EPT01. `backing_offset` says where it lies in one
+// block of MemoryLayout::memory() bytes; base and backing_offset are congruent modulo 1 GiB up to
+// the PCI hole and above it, so that EPT01 can use large pages when the block itself is aligned.
 struct RamRange {
   Gpa1 base;
   std::uint64_t size = 0;
@@ -63,8 +64,8 @@ enum class LayoutError : std::uint8_t { kTooSmall, kTooLarge, kNotAligned };
 }
 
 // Where a VM's memory lies in its physical address space, as EPT01 maps it and as its firmware
-// tables tell it: RAM to 640 KiB, the firmware area, RAM from 1 MiB to the PCI hole, RAM above
-// 4 GiB. What lies under the video window and the option ROMs (256 KiB) is not used.
+// tables tell it: RAM to 640 KiB, the option ROMs, the firmware area, RAM from 1 MiB to the PCI
+// hole, RAM above 4 GiB. What lies under the video window (128 KiB) is not used.
 class MemoryLayout {
  public:
   constexpr MemoryLayout() = default;
@@ -94,6 +95,11 @@ class MemoryLayout {
   // RAM for EPT01, ascending, without the holes.
   [[nodiscard]] constexpr std::span<const RamRange> ram() const {
     return {ram_.data(), ram_.size()};
+  }
+  // The option ROMs, which the memory map leaves out: kernels scan them, so that they are memory
+  // to EPT01 rather than an exit for each word.
+  [[nodiscard]] static constexpr RamRange option_roms() {
+    return {kOptionRoms, kFirmwareArea - kOptionRoms, kOptionRoms.value()};
   }
   // The memory map for the guest, ascending, without overlaps.
   [[nodiscard]] constexpr std::span<const MemoryMapEntry> map() const {

@@ -77,6 +77,7 @@ def test_absent_devices(rig):
     run.expect("^rep insb: all ones 64, left 0$", vm="a")
     run.expect("^rep outsl: left 0$", vm="a")
     run.expect("^memory holes all ones: 5 of 5$", vm="a")
+    run.expect("^option ROMs: wrong pages 0, by OUTS 255$", vm="a")
     run.expect("^pci functions absent read as ones: yes$", vm="a")
     run.expect("^pci functions below 32: yes$", vm="a")
     run.expect_event("a", "ended", "debug-exit code 0")

@@ -76,6 +76,21 @@ bool reads_ones(std::uint64_t gpa) {
   return volatile_read<T>(gpa) == static_cast<T>(~T{0});
 }
 
+// Read-only memory of ones, for the guest and for the hypervisor that reads it for an OUTS alike.
+void option_roms() {
+  std::uint64_t wrong = 0;
+  for (std::uint64_t gpa = 0xc0000; gpa < 0xe0000; gpa += 0x1000) {
+    if (!reads_ones<std::uint64_t>(gpa) || !reads_ones<std::uint8_t>(gpa + 0xfff)) ++wrong;
+  }
+  constexpr std::uint16_t kUartScratch = 0x3ff;
+  asm volatile("outb %b0, %w1" : : "a"(0), "Nd"(kUartScratch));
+  std::uint64_t from = 0xdffff;
+  asm volatile("outsb" : "+S"(from) : "d"(kUartScratch) : "memory");
+  std::uint8_t got = 0;
+  asm volatile("inb %w1, %b0" : "=a"(got) : "Nd"(kUartScratch));
+  line("option ROMs: wrong pages ", wrong, ", by OUTS ", got);
+}
+
 void holes() {
   const std::uint64_t end = (ram_end() + 0xfffff) & ~std::uint64_t{0xfffff};
   std::uint64_t good = 0;
@@ -89,6 +104,7 @@ void holes() {
     if (ones) ++good;
   }
   line("memory holes all ones: ", good, " of ", tried);
+  option_roms();
 }
 
 void pci() {

@@ -73,6 +73,19 @@ TEST_CASE("usable RAM leaves out the video window, the firmware area and the hol
   CHECK_FALSE(layout.is_usable_ram(Gpa1{0x1'0000'0000}, ~std::uint64_t{0}));
 }
 
+TEST_CASE("the option ROMs lie where there is no RAM, on backing of their own") {
+  const MemoryLayout layout = MemoryLayout::of(4 * kMiB).value();
+  const RamRange roms = layout.option_roms();
+  CHECK(roms.base == Gpa1{0xC0000});
+  CHECK(roms.base + roms.size == kFirmwareArea);
+  for (const RamRange& ram : layout.ram()) {
+    CHECK((roms.base + roms.size <= ram.base || ram.base + ram.size <= roms.base));
+    CHECK((roms.backing_offset + roms.size <= ram.backing_offset ||
+           ram.backing_offset + ram.size <= roms.backing_offset));
+  }
+  CHECK_FALSE(layout.is_usable_ram(roms.base, 1));
+}
+
 TEST_CASE("a size that cannot be a VM's memory is refused by name") {
   CHECK(MemoryLayout::of(2 * kMiB).error() == LayoutError::kTooSmall);
   CHECK(MemoryLayout::of(513 * kGiB).error() == LayoutError::kTooLarge);
