@@ -14,74 +14,6 @@ namespace {
 
 using namespace vmx;
 
-void handle_l1_exit(Vcpu& vcpu, const Exit& exit) {
-  using enum BasicExitReason;
-  switch (exit.basic()) {
-    case kTripleFault:
-      stop_vm(vcpu.vm, "triple fault");
-      return;
-    case kCpuid:
-      exits::cpuid(vcpu, exit);
-      return;
-    case kRdmsr:
-      exits::rdmsr(vcpu, exit);
-      return;
-    case kWrmsr:
-      exits::wrmsr(vcpu, exit);
-      return;
-    case kCrAccess:
-      exits::cr_access(vcpu, exit);
-      return;
-    case kIoInstruction:
-      exits::io_instruction(vcpu, exit);
-      return;
-    case kHlt:
-      exits::hlt(vcpu, exit);
-      return;
-    case kXsetbv:
-      exits::xsetbv(vcpu, exit);
-      return;
-    case kInvd:
-    case kWbinvd:
-      exits::invd(vcpu, exit);
-      return;
-    case kRdpmc:
-      exits::rdpmc(vcpu, exit);
-      return;
-    case kEptViolation:
-    case kEptMisconfiguration:
-      exits::mmio(vcpu, exit, Gpa1(vcpu.vmcs().read(fields::kGuestPhysicalAddress)));
-      return;
-    case kVmcall:
-    case kVmclear:
-    case kVmlaunch:
-    case kVmptrld:
-    case kVmptrst:
-    case kVmread:
-    case kVmresume:
-    case kVmwrite:
-    case kVmxoff:
-    case kVmxon:
-    case kInvept:
-    case kInvvpid:
-      nested::vmx_instruction(vcpu, exit);
-      return;
-    case kMwait:
-    case kMonitor:
-    case kGetsec:
-    case kVmfunc:
-    case kEncls:
-    case kEnclv:
-    case kPconfig:
-    case kRsm:
-      inject_ud(vcpu);  // none of them is in L1's CPUID
-      return;
-    default:
-      exits::unexpected(vcpu, exit);
-      return;
-  }
-}
-
 // Exits that are L0's whichever guest ran. True where `exit` was one.
 bool handle_machine_exit(Vcpu& vcpu, const Exit& exit, ExitCounters::Row& row,
                          bool& machine_event) {
@@ -120,6 +52,81 @@ void report_failed_entry(Vcpu& vcpu, native::Outcome outcome) {
 
 }  // namespace
 
+namespace exits {
+
+void handle(Vcpu& vcpu, const Exit& exit) {
+  using enum BasicExitReason;
+  switch (exit.basic()) {
+    case kExceptionOrNmi:
+      exception_or_nmi(vcpu, exit);
+      return;
+    case kTripleFault:
+      stop_vm(vcpu.vm, "triple fault");
+      return;
+    case kCpuid:
+      cpuid(vcpu, exit);
+      return;
+    case kRdmsr:
+      rdmsr(vcpu, exit);
+      return;
+    case kWrmsr:
+      wrmsr(vcpu, exit);
+      return;
+    case kCrAccess:
+      cr_access(vcpu, exit);
+      return;
+    case kIoInstruction:
+      io_instruction(vcpu, exit);
+      return;
+    case kHlt:
+      hlt(vcpu, exit);
+      return;
+    case kXsetbv:
+      xsetbv(vcpu, exit);
+      return;
+    case kInvd:
+    case kWbinvd:
+      invd(vcpu, exit);
+      return;
+    case kRdpmc:
+      rdpmc(vcpu, exit);
+      return;
+    case kEptViolation:
+    case kEptMisconfiguration:
+      mmio(vcpu, exit, Gpa1(vcpu.vmcs().read(fields::kGuestPhysicalAddress)));
+      return;
+    case kVmcall:
+    case kVmclear:
+    case kVmlaunch:
+    case kVmptrld:
+    case kVmptrst:
+    case kVmread:
+    case kVmresume:
+    case kVmwrite:
+    case kVmxoff:
+    case kVmxon:
+    case kInvept:
+    case kInvvpid:
+      nested::vmx_instruction(vcpu, exit);
+      return;
+    case kMwait:
+    case kMonitor:
+    case kGetsec:
+    case kVmfunc:
+    case kEncls:
+    case kEnclv:
+    case kPconfig:
+    case kRsm:
+      inject_ud(vcpu);  // none of them is in L1's CPUID
+      return;
+    default:
+      unexpected(vcpu, exit);
+      return;
+  }
+}
+
+}  // namespace exits
+
 bool enter_and_handle(Vcpu& vcpu) {
   nested::before_entry(vcpu);
   const native::Outcome outcome = vcpu.vmcs().enter(vcpu.gprs);
@@ -156,11 +163,7 @@ bool enter_and_handle(Vcpu& vcpu) {
     if (l2) {
       row.reflected += nested::l2_exit(vcpu, exit) ? 1 : 0;
     } else {
-      if (exit.basic() == BasicExitReason::kExceptionOrNmi) {
-        exits::exception_or_nmi(vcpu, exit);
-      } else {
-        handle_l1_exit(vcpu, exit);
-      }
+      exits::handle(vcpu, exit);
     }
   }
   return machine_event;

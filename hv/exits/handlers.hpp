@@ -8,6 +8,9 @@
 // stops the VM with a report.
 namespace archelon::hv::exits {
 
+// Any exit that is the guest's own: L1's, or one of L2 that L1 did not ask for.
+void handle(Vcpu& vcpu, const vmx::Exit& exit);
+
 void cpuid(Vcpu& vcpu, const vmx::Exit& exit);
 void rdmsr(Vcpu& vcpu, const vmx::Exit& exit);
 void wrmsr(Vcpu& vcpu, const vmx::Exit& exit);

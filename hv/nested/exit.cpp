@@ -56,41 +56,6 @@ class Routing {
   Vmcs12& vmcs12_;
 };
 
-// Exits which L1 did not ask for, and which L0 handles as it would for L1.
-void absorb(Vcpu& vcpu, const Exit& exit) {
-  using enum BasicExitReason;
-  switch (exit.basic()) {
-    case kExceptionOrNmi:
-      exits::exception_or_nmi(vcpu, exit);
-      return;
-    case kRdmsr:
-      exits::rdmsr(vcpu, exit);
-      return;
-    case kWrmsr:
-      exits::wrmsr(vcpu, exit);
-      return;
-    case kCrAccess:
-      exits::cr_access(vcpu, exit);
-      return;
-    case kIoInstruction:
-      exits::io_instruction(vcpu, exit);
-      return;
-    case kHlt:
-      exits::hlt(vcpu, exit);
-      return;
-    case kRdpmc:
-      exits::rdpmc(vcpu, exit);
-      return;
-    case kMwait:
-    case kMonitor:
-      inject_ud(vcpu);
-      return;
-    default:
-      exits::unexpected(vcpu, exit);
-      return;
-  }
-}
-
 void save_state_of_l2(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02) {
   const std::uint32_t exit12 = vmcs12.read(fields::kExitControls);
   vmcs12.leave_in_vmcs02(fields_saved_on_exit(exit12));
@@ -206,7 +171,7 @@ bool l2_exit(Vcpu& vcpu, const Exit& exit) {
   Vmcs12& vmcs12 = *vcpu.nested->vmcs12;
   Routing routing(vcpu, vmcs12);
   if (!l1_wants(exit, vmcs12, routing)) {
-    absorb(vcpu, exit);
+    exits::handle(vcpu, exit);
     return false;
   }
   reflect(vcpu, information_of(vcpu, exit));
