@@ -222,6 +222,13 @@ inline DescriptorTable sidt() {
   asm volatile("sidt %0" : "=m"(table));
   return table;
 }
+// An exception that cannot be delivered, since there is no interrupt table: the CPU shuts down, on
+// which the machine resets.
+[[noreturn]] inline void triple_fault() {
+  lidt({});
+  asm volatile("ud2");
+  __builtin_unreachable();
+}
 inline void lldt(std::uint16_t selector) {
   asm volatile("lldt %0" : : "r"(selector));
 }
