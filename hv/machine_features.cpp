@@ -1,7 +1,7 @@
 #include "hv/machine_features.hpp"
 
 #include "hv/arch/cr.hpp"
-#include "hv/base/bits.hpp"
+#include "hv/arch/xsave.hpp"
 #include "hv/base/log.hpp"
 #include "hv/hw/instructions.hpp"
 
@@ -10,29 +10,14 @@ namespace {
 
 constinit MachineFeatures g_features{};
 
-// The size of an XSAVE area in compacted format with all of `components`. SDM vol. 1, "Compacted
-// Format of an XSAVE Area".
-[[nodiscard]] std::uint32_t compacted_size(std::uint64_t components) {
-  constexpr std::uint32_t kLegacyAndHeader = 576;
-  constexpr std::uint32_t kAligned = 1u << 1;  // 0DH.n:ECX
-  std::uint32_t size = kLegacyAndHeader;
-  for (std::uint32_t i = 2; i < 63; ++i) {
-    if ((components & bit(i)) != 0) {
-      const auto leaf = hw::cpuid(0xd, i);
-      size = (leaf.ecx & kAligned) != 0 ? (size + 63) & ~63u : size;
-      size += leaf.eax;
-    }
-  }
-  return size;
-}
-
 // CPUID.0DH.1:EBX is the compacted size for what XCR0 enables now.
 [[nodiscard]] bool compaction_adds_up(std::uint64_t components) {
   const std::uint64_t before = hw::xgetbv(0);
   hw::xsetbv(0, components);
   const std::uint32_t told = hw::cpuid(0xd, 1).ebx;
   hw::xsetbv(0, before);
-  return told == compacted_size(components);
+  return told == arch::compacted_xsave_size(
+                     components, [](std::uint32_t component) { return hw::cpuid(0xd, component); });
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "hv/arch/cpuid_features.hpp"
 #include "hv/arch/cr.hpp"
+#include "hv/arch/xsave.hpp"
 #include "hv/base/bits.hpp"
 
 namespace archelon::arch {
@@ -14,8 +15,7 @@ using namespace cpuid;
 // State components that L0 keeps apart for each vCPU. Not bound registers and AMX tiles.
 constexpr std::uint64_t kXcr0Offered =
     xcr0::kX87 | xcr0::kSse | xcr0::kAvx | xcr0::kAvx512 | xcr0::kPkru;
-constexpr std::uint32_t kXsaveSubleaves = 10;    // 0, 1 and the components up to PKRU
-constexpr std::uint32_t kXsaveLegacySize = 576;  // legacy region and XSAVE header
+constexpr std::uint32_t kXsaveSubleaves = 10;  // 0, 1 and the components up to PKRU
 
 constexpr std::uint32_t kCacheSubleaves = 8;
 constexpr std::uint32_t kTlbParameters = 0x18;
@@ -252,34 +252,6 @@ CpuidResult CpuidTable::at(std::uint32_t leaf, std::uint32_t subleaf) const {
   return subleaf < count ? entries_[first[0] + subleaf] : CpuidResult{};
 }
 
-// The size of the XSAVE area in standard format. SDM vol. 1, "Standard Format of XSAVE Area".
-std::uint32_t CpuidTable::xsave_size(std::uint64_t components) const {
-  std::uint32_t size = kXsaveLegacySize;
-  for (std::uint32_t i = 2; i < kXsaveSubleaves; ++i) {
-    if ((components & bit(i)) != 0) {
-      const CpuidResult component = at(kXsave, i);
-      size = std::max(size, component.ebx + component.eax);
-    }
-  }
-  return size;
-}
-
-// And in compacted format. SDM vol. 1, "Compacted Format of the Extended Region".
-std::uint32_t CpuidTable::compacted_size(std::uint64_t components) const {
-  constexpr std::uint32_t kAligned = bit32(1);
-  std::uint32_t size = kXsaveLegacySize;
-  for (std::uint32_t i = 2; i < kXsaveSubleaves; ++i) {
-    if ((components & bit(i)) != 0) {
-      const CpuidResult component = at(kXsave, i);
-      if ((component.ecx & kAligned) != 0) {
-        size = low(align_up(size, 64));
-      }
-      size += component.eax;
-    }
-  }
-  return size;
-}
-
 std::uint64_t CpuidTable::xcr0() const {
   return has_1_ecx(k1EcxXsave) ? at(kXsave, 0).eax : 0;
 }
@@ -332,17 +304,19 @@ CpuidResult CpuidTable::read(std::uint32_t leaf, std::uint32_t subleaf,
     case kTopology:
     case kTopologyV2:
       return topology(subleaf, state.apic_id);
-    case kXsave:
+    case kXsave: {
       if (xcr0() == 0) {
         return {};
       }
+      const auto component = [this](std::uint32_t i) { return at(kXsave, i); };
       if (subleaf == 0) {
-        r.ebx = xsave_size(state.xcr0);
-        r.ecx = xsave_size(xcr0());
+        r.ebx = standard_xsave_size(state.xcr0, component);
+        r.ecx = standard_xsave_size(xcr0(), component);
       } else if (subleaf == 1 && (r.eax & (kXsave1EaxXsavec | kXsave1EaxXsaves)) != 0) {
-        r.ebx = compacted_size(state.xcr0 | state.xss);
+        r.ebx = compacted_xsave_size(state.xcr0 | state.xss, component);
       }
       break;
+    }
     case kExtendedFeatures:
       keep_if(r.edx, kExt1EdxSyscall, state.in_64bit_mode);
       break;

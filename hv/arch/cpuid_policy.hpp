@@ -109,8 +109,6 @@ class CpuidTable {
   [[nodiscard]] CpuidResult topology(std::uint32_t subleaf, std::uint32_t apic_id) const;
   [[nodiscard]] CpuidResult hypervisor(std::uint32_t leaf) const;
   [[nodiscard]] CpuidResult at(std::uint32_t leaf, std::uint32_t subleaf) const;
-  [[nodiscard]] std::uint32_t xsave_size(std::uint64_t components) const;
-  [[nodiscard]] std::uint32_t compacted_size(std::uint64_t components) const;
   [[nodiscard]] unsigned id_bits() const;
 
   CpuidOptions options_{};
