@@ -4,8 +4,8 @@
 
 namespace archelon::hv {
 
-// Turns time-stamp counter readings into nanoseconds since `base` and back. Pure arithmetic with a
-// 128-bit product, so that it neither overflows nor drifts over the life of the machine.
+// Turns time-stamp counter readings into nanoseconds since `base` and back. Exact, so that it does
+// not drift over the life of the machine, for rates below 18 GHz.
 class Clock {
  public:
   constexpr Clock() = default;
@@ -28,8 +28,8 @@ class Clock {
   static constexpr std::uint64_t kNanosecondsPerSecond = 1'000'000'000;
 
  private:
-  // value * multiplier / divisor without a 128-bit division: both factors stay below 2^64 since
-  // whole and rest are scaled on their own (divisor * multiplier < 2^64 for rates below 18 GHz).
+  // value * multiplier / divisor without a 128-bit division: whole and rest are scaled on their own,
+  // and divisor * multiplier < 2^64 holds for the rates above. Saturates.
   static constexpr std::uint64_t scale(std::uint64_t value, std::uint64_t multiplier,
                                        std::uint64_t divisor) {
     const std::uint64_t whole = value / divisor;
