@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "hv/devices/calendar.hpp"
 
@@ -12,30 +13,48 @@ struct ClockRegisters {
   bool operator==(const ClockRegisters&) const = default;
 };
 
+namespace detail {
+// A register's number; nothing where it is no pair of decimal digits.
+[[nodiscard]] constexpr std::optional<unsigned> clock_number(std::uint8_t value, bool binary) {
+  const unsigned tens = value >> 4;
+  const unsigned ones = value & 0xfu;
+  if (binary) {
+    return value;
+  }
+  return tens > 9 || ones > 9 ? std::nullopt : std::optional(tens * 10 + ones);
+}
+}  // namespace detail
+
 // Unix time of a reading; `status_b` says whether it is binary and of 24 hours. The century is the
 // 21st. 0 where the registers are no date.
 [[nodiscard]] constexpr std::uint64_t unix_time(ClockRegisters r, std::uint8_t status_b) {
-  constexpr std::uint8_t kBinary = 1u << 2;
   constexpr std::uint8_t k24Hours = 1u << 1;
+  constexpr std::uint8_t kBinary = 1u << 2;
   constexpr std::uint8_t kAfternoon = 1u << 7;
-  const bool afternoon = (status_b & k24Hours) == 0 && (r.hour & kAfternoon) != 0;
-  const auto value = [status_b](std::uint8_t v) -> unsigned {
-    return (status_b & kBinary) != 0 ? v : (v >> 4) * 10u + (v & 0xfu);
+  const bool twelve_hours = (status_b & k24Hours) == 0;
+  const bool afternoon = twelve_hours && (r.hour & kAfternoon) != 0;
+  const auto number = [status_b](std::uint8_t value) {
+    return detail::clock_number(value, (status_b & kBinary) != 0).value_or(~0u);
   };
-  unsigned hour = value(r.hour & ((status_b & k24Hours) != 0 ? 0xff : 0x7f));
-  if ((status_b & k24Hours) == 0) {
-    hour = hour % 12 + (afternoon ? 12 : 0);
+  devices::CalendarTime t;
+  unsigned hour = number(twelve_hours ? r.hour & ~kAfternoon & 0xff : r.hour);
+  if (twelve_hours) {
+    hour = hour < 1 || hour > 12 ? ~0u : hour % 12 + (afternoon ? 12 : 0);
   }
-  const unsigned month = value(r.month);
-  const unsigned day = value(r.day);
-  if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || value(r.minute) > 59 ||
-      value(r.second) > 59 || value(r.year) > 99) {
+  const unsigned year = number(r.year);
+  if (year > 99 || number(r.month) > 12 || number(r.day) > 31 || hour > 23 ||
+      number(r.minute) > 59 || number(r.second) > 59) {
     return 0;
   }
-  const std::int64_t days =
-      devices::days_from_civil(2000 + static_cast<std::int64_t>(value(r.year)), month, day);
-  return static_cast<std::uint64_t>(days) * 86'400 + hour * 3'600u + value(r.minute) * 60u +
-         value(r.second);
+  t.year = static_cast<std::int32_t>(2000 + year);
+  t.month = static_cast<std::uint8_t>(number(r.month));
+  t.day = static_cast<std::uint8_t>(number(r.day));
+  t.hour = static_cast<std::uint8_t>(hour);
+  t.minute = static_cast<std::uint8_t>(number(r.minute));
+  t.second = static_cast<std::uint8_t>(number(r.second));
+  // A month or a day that does not exist comes back in another month.
+  const std::int64_t seconds = devices::to_unix(t);
+  return devices::from_unix(seconds).month == t.month ? static_cast<std::uint64_t>(seconds) : 0;
 }
 
 // Reads the machine's clock in bounded time; 0 where there is none.
