@@ -21,11 +21,11 @@ class LineBuffer {
       flush(line, true);
       return;
     }
-    const bool printable = byte >= 0x20 || byte == '\t' || byte == 0x1b;
-    buffer_[used_++] = printable && byte != 0x7f ? static_cast<char>(byte) : '.';
     if (used_ == buffer_.size()) {
       flush(line, true);
     }
+    const bool printable = byte >= 0x20 || byte == '\t' || byte == 0x1b;
+    buffer_[used_++] = printable && byte != 0x7f ? static_cast<char>(byte) : '.';
   }
   // Hands out an unfinished line, if there is one.
   template <class F>
