@@ -78,7 +78,7 @@ def _pack(menu, files, out, firmware):
         (tree / "boot" / "grub" / "grub.cfg").write_text("\n".join(
             _PREAMBLE + menu + ["boot", ""]))
         for name, path in files.items():
-            _link(path, tree / name.lstrip("/"))
+            _place(path, tree / name.lstrip("/"))
         # grub-mkrescue takes each platform that it finds, or the one that -d names.
         only = ["-d", _platform(firmware[0])] if len(firmware) == 1 else []
         for name in firmware:
@@ -99,7 +99,15 @@ def _platform(name):
     return folder
 
 
-def _link(source, target):
+def _place(source, target):
+    """Puts a file into the tree: Archelon's own without its debug information, which GRUB would
+    load too, others as they are."""
+    if target.name == "archelon.elf" and shutil.which("objcopy"):
+        stripped = subprocess.run(["objcopy", "--strip-debug", str(source), str(target)],
+                                  capture_output=True)
+        if stripped.returncode == 0:
+            return
+        target.unlink(missing_ok=True)
     try:
         os.link(os.path.realpath(source), target)
     except OSError:
