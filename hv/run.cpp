@@ -94,14 +94,30 @@ Vcpu* next_runnable() {
   if (vcpu.take(work::kSnapshot)) {
     answer_snapshot(vcpu);
   }
-  if (vcpu.activity == Activity::kHalted) {
-    // An interrupt that cannot wake it is looked at again when something else does.
-    if (wakes_from_halt(vcpu)) {
-      vcpu.activity = Activity::kRunning;
-      vcpu.request(work::kInterrupts);
-    } else {
+  if ((vcpu.work() & work::kShadowFlush) != 0) {
+    nested::catch_up_flushes(vcpu);
+  }
+  switch (vcpu.activity) {
+    case Activity::kWaitForSipi:
+      // Nothing but a SIPI ends the wait, and the local APIC holds what interrupts there are.
       vcpu.take(work::kInterrupts);
-    }
+      vcpu.nmi_pending = false;
+      break;
+    case Activity::kHalted:
+      // Taken before the look, so that an interrupt which comes during it is not lost. One that
+      // cannot wake the vCPU is looked at again when something else does.
+      vcpu.take(work::kInterrupts);
+      if (wakes_from_halt(vcpu)) {
+        vcpu.request(work::kInterrupts);
+        if (nested::running_l2(vcpu)) {
+          nested::deliver_to_l1(vcpu);  // an exit finds L2 halted still
+        }
+        vcpu.activity = Activity::kRunning;
+      }
+      break;
+    case Activity::kRunning:
+    case Activity::kStopped:
+      break;
   }
   return vcpu.activity == Activity::kRunning;
 }

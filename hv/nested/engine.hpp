@@ -35,7 +35,8 @@ void entry_succeeded(Vcpu& vcpu);
 
 // The preemption timer ended a run: true where the exit is L1's to see (it was reflected).
 bool preemption_timer(Vcpu& vcpu);
-// The time of the preemption timer that L1 gave a halted L2 has come.
+// The time of the preemption timer that L1 gave a halted L2 has come; until then this CPU's own
+// timer is set to look again.
 [[nodiscard]] bool timer_due(Vcpu& vcpu);
 // A window L0 had asked for opened: closes it. False where it is L1's window.
 bool close_window(Vcpu& vcpu, vmx::BasicExitReason window);
@@ -48,6 +49,9 @@ void deliver_to_l1(Vcpu& vcpu);
 // An exception L0 makes for the running guest: true where that is an L2 and L1 intercepts it.
 bool reflect_exception(Vcpu& vcpu, const arch::Exception& exception);
 bool reflect_triple_fault(Vcpu& vcpu);
+
+// Carries out shadow-EPT flushes that other vCPUs of the VM caused, and takes work::kShadowFlush.
+void catch_up_flushes(Vcpu& vcpu);
 
 // INIT and SIPI to the vCPU, whatever mode it is in.
 void init_signal(Vcpu& vcpu);

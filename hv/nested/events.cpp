@@ -36,6 +36,12 @@ using namespace vmx;
   return (engine.vmcs12->read(fields::kPinControls) & pin_control) != 0;
 }
 
+// L1's preemption timer has reached zero under an L2.
+[[nodiscard]] bool has_expired(const Vcpu& vcpu) {
+  const Engine& engine = *vcpu.nested;
+  return running_l2(vcpu) && engine.timer_end && archelon::hw::rdtsc() >= *engine.timer_end;
+}
+
 // What an interrupt of L1's own does to L2 now.
 enum class InterruptStep : std::uint8_t { kNone, kEnterFirst, kExit };
 
@@ -96,12 +102,14 @@ bool entry_event_pending(const Vcpu& vcpu) {
 }
 
 bool timer_due(Vcpu& vcpu) {
-  const Engine& engine = *vcpu.nested;
-  return running_l2(vcpu) && engine.timer_end && archelon::hw::rdtsc() >= *engine.timer_end;
+  if (!has_expired(vcpu) && running_l2(vcpu) && vcpu.nested->timer_end) {
+    wake_by(system().clock.to_ns(*vcpu.nested->timer_end) + 1);
+  }
+  return has_expired(vcpu);
 }
 
 bool preemption_timer(Vcpu& vcpu) {
-  if (!timer_due(vcpu)) {
+  if (!has_expired(vcpu)) {
     return false;  // L0's watchdog, or an entry that was to end at once
   }
   vcpu.nested->entered = true;
@@ -127,7 +135,7 @@ bool wakes(Vcpu& vcpu) {
     return false;
   }
   Engine& engine = *vcpu.nested;
-  if (timer_due(vcpu)) {
+  if (has_expired(vcpu)) {
     return true;
   }
   MachineAccess access(vcpu.vm);
@@ -153,6 +161,7 @@ void init_signal(Vcpu& vcpu) {
 void startup_signal(Vcpu& vcpu) {
   if (vcpu.activity == Activity::kWaitForSipi) {
     apply_sipi(vcpu, vcpu.sipi_vector.load(std::memory_order_acquire));
+    vcpu.request(work::kInterrupts);  // not looked at during the wait
   }
 }
 

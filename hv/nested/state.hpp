@@ -148,8 +148,6 @@ using L2Memory = mmu::NestedMemory<VmMemory>;
 // Such an access at linear address `linear` failed in EPT12: L1 gets the violation or
 // misconfiguration.
 void reflect_access_failure(Vcpu& vcpu, Gva linear, const L2Memory::Failure& failure);
-// Carries out shadow-EPT flushes that other vCPUs of the VM caused.
-void catch_up_flushes(Vcpu& vcpu);
 
 // Loads or stores L1's MSR areas; false at the first entry that fails, whose number (from 1) is
 // left in `entry`. SDM vol. 3C, "Loading MSRs", "Saving MSRs".
