@@ -12,11 +12,24 @@ namespace {
 using namespace vmx;
 using namespace arch;
 
-// Bits owned by L0 in the VMCS that runs: for an L2 also what its L1 owns, which never gets here.
+// `value` goes to the register, as L0 lets the hardware have it, and to the shadow; but the bits
+// `kept`, which an L2's L1 masks, stay as they are in both.
 void set_owned_cr(Vcpu& vcpu, FieldNatural reg, FieldNatural shadow, std::uint64_t value,
-                  std::uint64_t hardware) {
-  vcpu.vmcs().write(reg, hardware);
-  vcpu.vmcs().write(shadow, value);
+                  std::uint64_t hardware, std::uint64_t kept) {
+  native::Vmcs& vmcs = vcpu.vmcs();
+  if (kept != 0) {
+    value = (value & ~kept) | (vmcs.read(shadow) & kept);
+    hardware = (hardware & ~kept) | (vmcs.read(reg) & kept);
+  }
+  vmcs.write(reg, hardware);
+  vmcs.write(shadow, value);
+}
+
+// What the running guest's own instructions read, with the hardware's value of the bits `kept`:
+// what its CPU goes by.
+[[nodiscard]] std::uint64_t in_force(Vcpu& vcpu, FieldNatural reg, std::uint64_t seen,
+                                     std::uint64_t kept) {
+  return kept == 0 ? seen : (seen & ~kept) | (vcpu.vmcs().read(reg) & kept);
 }
 
 [[nodiscard]] bool pae_paging(std::uint64_t cr0_value, std::uint64_t cr4_value,
@@ -33,9 +46,10 @@ bool load_guest_pdptes(Vcpu& vcpu, std::uint64_t cr3) {
   if (!nested::read_guest_physical(vcpu, table, std::as_writable_bytes(std::span(pdptes)))) {
     return false;
   }
-  constexpr std::uint64_t kReserved = bit_mask(63, 52) | bit_mask(8, 5) | bit_mask(2, 1);
+  const std::uint64_t reserved =
+      bit_mask(63, system().physical_bits) | bit_mask(8, 5) | bit_mask(2, 1);
   for (const std::uint64_t pdpte : pdptes) {
-    if ((pdpte & 1) != 0 && (pdpte & kReserved) != 0) {
+    if ((pdpte & 1) != 0 && (pdpte & reserved) != 0) {
       return false;
     }
   }
@@ -45,15 +59,19 @@ bool load_guest_pdptes(Vcpu& vcpu, std::uint64_t cr3) {
   return true;
 }
 
-std::uint64_t offered_cr4() { return system().offered_cr4; }
+std::uint64_t offered_cr4() {
+  return system().offered_cr4;
+}
 
 void set_guest_cr0(Vcpu& vcpu, std::uint64_t value) {
   set_owned_cr(vcpu, fields::kGuestCr0, fields::kCr0ReadShadow, value,
-               (value & ~(cr0::kNw | cr0::kCd)) | cr0::kNe | cr0::kEt);
+               (value & ~(cr0::kNw | cr0::kCd)) | cr0::kNe | cr0::kEt,
+               nested::cr0_masked_by_l1(vcpu));
 }
 
 void set_guest_cr4(Vcpu& vcpu, std::uint64_t value) {
-  set_owned_cr(vcpu, fields::kGuestCr4, fields::kCr4ReadShadow, value, value | cr4::kVmxe);
+  set_owned_cr(vcpu, fields::kGuestCr4, fields::kCr4ReadShadow, value, value | cr4::kVmxe,
+               nested::cr4_masked_by_l1(vcpu));
 }
 
 void set_guest_efer(Vcpu& vcpu, std::uint64_t value) {
@@ -77,14 +95,16 @@ void update_vmx_operation(Vcpu& vcpu, bool in_vmx_operation) {
 }
 
 bool write_guest_cr0(Vcpu& vcpu, std::uint64_t value) {
-  const std::uint64_t old = guest_cr0(vcpu);
-  const std::uint64_t cr4_value = guest_cr4(vcpu);
+  const std::uint64_t kept = nested::cr0_masked_by_l1(vcpu);
+  const std::uint64_t old = in_force(vcpu, fields::kGuestCr0, guest_cr0(vcpu), kept);
+  const std::uint64_t cr4_value =
+      in_force(vcpu, fields::kGuestCr4, guest_cr4(vcpu), nested::cr4_masked_by_l1(vcpu));
+  value = (value & ~kept) | (old & kept);
   const bool long_mode_64 = in_64bit_mode(vcpu);
   std::uint64_t efer_value = guest_efer(vcpu);
   value |= cr0::kEt;
   if ((value >> 32) != 0 || ((value & cr0::kPg) != 0 && (value & cr0::kPe) == 0) ||
-      ((value & cr0::kNw) != 0 && (value & cr0::kCd) == 0) ||
-      !nested::allows_cr0(vcpu, value)) {
+      ((value & cr0::kNw) != 0 && (value & cr0::kCd) == 0) || !nested::allows_cr0(vcpu, value)) {
     return false;
   }
   value &= cr0::kDefined;
@@ -117,14 +137,16 @@ bool write_guest_cr0(Vcpu& vcpu, std::uint64_t value) {
 }
 
 bool write_guest_cr4(Vcpu& vcpu, std::uint64_t value) {
-  const std::uint64_t old = guest_cr4(vcpu);
-  const std::uint64_t cr0_value = guest_cr0(vcpu);
+  const std::uint64_t kept = nested::cr4_masked_by_l1(vcpu);
+  const std::uint64_t old = in_force(vcpu, fields::kGuestCr4, guest_cr4(vcpu), kept);
+  const std::uint64_t cr0_value =
+      in_force(vcpu, fields::kGuestCr0, guest_cr0(vcpu), nested::cr0_masked_by_l1(vcpu));
+  value = (value & ~kept) | (old & kept);
   const std::uint64_t efer_value = guest_efer(vcpu);
   const std::uint64_t cr3_value = vcpu.vmcs().read(fields::kGuestCr3);
   const bool long_mode = (efer_value & efer::kLma) != 0;
   if ((value & ~offered_cr4()) != 0 || !nested::allows_cr4(vcpu, value) ||
-      (long_mode && (value & cr4::kPae) == 0) ||
-      (long_mode && ((value ^ old) & cr4::kLa57) != 0)) {
+      (long_mode && (value & cr4::kPae) == 0) || (long_mode && ((value ^ old) & cr4::kLa57) != 0)) {
     return false;
   }
   if ((value & ~old & cr4::kPcide) != 0 && (!long_mode || (cr3_value & cr3::kPcid) != 0)) {
@@ -145,12 +167,14 @@ bool write_guest_cr4(Vcpu& vcpu, std::uint64_t value) {
 }
 
 bool write_guest_cr3(Vcpu& vcpu, std::uint64_t value) {
-  const bool keep = (guest_cr4(vcpu) & cr4::kPcide) != 0 && (value & cr3::kNoFlush) != 0;
+  // Of both, bits that VMX and L0 hold do not count here.
+  const std::uint64_t cr0_value = vcpu.vmcs().read(fields::kGuestCr0);
+  const std::uint64_t cr4_value = vcpu.vmcs().read(fields::kGuestCr4);
+  const bool keep = (cr4_value & cr4::kPcide) != 0 && (value & cr3::kNoFlush) != 0;
   value &= ~(keep ? cr3::kNoFlush : 0);
   const unsigned physical_bits = system().physical_bits;
   if ((value >> physical_bits) != 0 ||
-      (pae_paging(guest_cr0(vcpu), guest_cr4(vcpu), guest_efer(vcpu)) &&
-       !load_guest_pdptes(vcpu, value))) {
+      (pae_paging(cr0_value, cr4_value, guest_efer(vcpu)) && !load_guest_pdptes(vcpu, value))) {
     return false;
   }
   vcpu.vmcs().write(fields::kGuestCr3, value);

@@ -21,9 +21,11 @@ using CopyStatus = Status<mmu::GuestCopyFault<A>>;
 
 [[nodiscard]] mmu::PagingState paging_state(Vcpu& vcpu) {
   native::Vmcs& vmcs = vcpu.vmcs();
-  mmu::PagingState state{.cr0 = guest_cr0(vcpu),
+  // What an L2 reads of them may be its L1's invention; the CPU translates by these. L0 owns no bit
+  // that matters to paging.
+  mmu::PagingState state{.cr0 = vmcs.read(fields::kGuestCr0),
                          .cr3 = vmcs.read(fields::kGuestCr3),
-                         .cr4 = guest_cr4(vcpu),
+                         .cr4 = vmcs.read(fields::kGuestCr4),
                          .efer = guest_efer(vcpu),
                          .rflags = vmcs.read(fields::kGuestRflags),
                          .physical_bits = system().physical_bits};

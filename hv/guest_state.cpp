@@ -20,7 +20,9 @@ std::uint64_t guest_cr4(Vcpu& vcpu) {
   return (vmcs.read(fields::kGuestCr4) & ~mask) | (vmcs.read(fields::kCr4ReadShadow) & mask);
 }
 
-std::uint64_t guest_efer(Vcpu& vcpu) { return vcpu.vmcs().read(fields::kGuestEfer); }
+std::uint64_t guest_efer(Vcpu& vcpu) {
+  return vcpu.vmcs().read(fields::kGuestEfer);
+}
 
 unsigned guest_cpl(Vcpu& vcpu) {
   return arch::ar::dpl(vcpu.vmcs().read(fields::kGuestSsAccessRights));
@@ -74,10 +76,11 @@ void inject_exception(Vcpu& vcpu, const arch::Exception& exception) {
     hw::write_cr2(event.cr2);
   }
   // Real mode has no error codes (SDM vol. 3C, "VM-Entry Controls for Event Injection").
-  const bool protected_mode = (guest_cr0(vcpu) & arch::cr0::kPe) != 0;
-  vcpu.event = {.info = InterruptionInfo::make(
-                    EventType::kHardwareException, static_cast<std::uint8_t>(event.vector),
-                    event.error_code.has_value() && protected_mode),
+  // The CPU goes by its own CR0, not by what an L2 reads of it.
+  const bool protected_mode = (vcpu.vmcs().read(fields::kGuestCr0) & arch::cr0::kPe) != 0;
+  vcpu.event = {.info = InterruptionInfo::make(EventType::kHardwareException,
+                                               static_cast<std::uint8_t>(event.vector),
+                                               event.error_code.has_value() && protected_mode),
                 .error_code = event.error_code.value_or(0)};
 }
 

@@ -82,7 +82,7 @@ namespace msr = arch::msr;
 [[nodiscard]] bool write_efer(Vcpu& vcpu, std::uint64_t value) {
   using namespace arch;
   const std::uint64_t old = guest_efer(vcpu);
-  const bool paging = (guest_cr0(vcpu) & cr0::kPg) != 0;
+  const bool paging = (vcpu.vmcs().read(fields::kGuestCr0) & cr0::kPg) != 0;
   if ((value & ~efer::kDefined) != 0 || (paging && ((value ^ old) & efer::kLme) != 0)) {
     return false;
   }

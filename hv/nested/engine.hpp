@@ -65,6 +65,10 @@ void startup_signal(Vcpu& vcpu);
 [[nodiscard]] bool allows_cr0(const Vcpu& vcpu, std::uint64_t value);
 [[nodiscard]] bool allows_cr4(const Vcpu& vcpu, std::uint64_t value);
 
+// Bits of CR0 and CR4 that the L1 of a running L2 masks; none where L1 runs.
+[[nodiscard]] std::uint64_t cr0_masked_by_l1(const Vcpu& vcpu);
+[[nodiscard]] std::uint64_t cr4_masked_by_l1(const Vcpu& vcpu);
+
 // Physical memory of the running guest: L1's, or L2's through EPT12.
 [[nodiscard]] bool read_guest_physical(Vcpu& vcpu, std::uint64_t address, std::span<std::byte> out);
 

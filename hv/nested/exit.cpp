@@ -141,7 +141,10 @@ void reflect(Vcpu& vcpu, const ExitInformation& information) {
   const bool failed = information.reason.entry_failed();
   // The registers that the exit leaves as they are come from whoever ran: L2, or L1 where the entry
   // failed before L2 had a VMCS02.
-  const std::uint64_t cr0 = guest_cr0(vcpu);
+  const std::uint64_t cr0 =
+      &vcpu.vmcs() == &vcpu.vmcs01
+          ? guest_cr0(vcpu)
+          : value_in_vmcs02(vmcs12, *engine.vmcs02, position_of(fields::kGuestCr0));
   const std::uint64_t efer = guest_efer(vcpu);
   write_exit_information(vmcs12, information);
   if (!failed) {

@@ -158,4 +158,12 @@ bool allows_cr4(const Vcpu& vcpu, std::uint64_t value) {
   return (value & fixed0) == fixed0 && (value & ~caps[arch::msr::kVmxCr4Fixed1]) == 0;
 }
 
+std::uint64_t cr0_masked_by_l1(const Vcpu& vcpu) {
+  return running_l2(vcpu) ? vcpu.nested->vmcs12->read(fields::kCr0GuestHostMask) : 0;
+}
+
+std::uint64_t cr4_masked_by_l1(const Vcpu& vcpu) {
+  return running_l2(vcpu) ? vcpu.nested->vmcs12->read(fields::kCr4GuestHostMask) : 0;
+}
+
 }  // namespace archelon::hv::nested
