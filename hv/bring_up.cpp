@@ -26,7 +26,8 @@ namespace {
 
 constinit guest::Config g_config;
 
-// CPUs that found VMX usable; a vCPU runs on no other.
+// CPUs that have done their part of the start, and those of them on which no vCPU can run.
+constinit std::atomic<unsigned> g_cpus_ready = 0;
 constinit std::atomic<unsigned> g_cpus_without_vmx = 0;
 
 void feed_frames() {
@@ -77,7 +78,25 @@ void bring_up_this_cpu() {
   if (system().vmx_usable && !enter_vmx_operation()) {
     g_cpus_without_vmx.fetch_add(1);
   }
-  run_cpu();
+  g_cpus_ready.fetch_add(1, std::memory_order_release);
+}
+
+void wait_for_all_cpus() {
+  constexpr std::uint64_t kLimitNs = 1'000'000'000;
+  System& s = system();
+  while (g_cpus_ready.load(std::memory_order_acquire) < s.cpu_count) {
+    if (now_ns() > kLimitNs) {
+      log_error("{} of {} CPUs are ready after a second; no VM can run",
+                g_cpus_ready.load(std::memory_order_acquire), s.cpu_count);
+      s.vmx_usable = false;
+      return;
+    }
+    hw::pause();
+  }
+  if (s.vmx_usable && g_cpus_without_vmx != 0) {
+    log_error("VT-x: the CPUs do not agree; no VM can run on this machine; the shell still works");
+    s.vmx_usable = false;
+  }
 }
 
 void read_configuration() {

@@ -15,6 +15,7 @@
 #include "hv/hw/smp.hpp"
 #include "hv/machine.hpp"
 #include "hv/platform.hpp"
+#include "hv/run.hpp"
 #include "hv/system.hpp"
 
 namespace archelon::hv {
@@ -43,6 +44,7 @@ constinit std::atomic<bool> g_booted = false;
     hw::pause();
   }
   bring_up_this_cpu();
+  run_cpu();
 }
 
 // The second half of the start: on the boot CPU's own stack and the final page tables.
@@ -52,10 +54,12 @@ constinit std::atomic<bool> g_booted = false;
   bring_up_system();
   log_info("{} CPUs, {} MiB of memory free", hw::cpu_count(),
            (system().frames.stats().free * kPageSize) >> 20);
-  read_configuration();
-  start_configured_vms();
   g_booted.store(true, std::memory_order_release);
   bring_up_this_cpu();
+  wait_for_all_cpus();
+  read_configuration();
+  start_configured_vms();
+  run_cpu();
 }
 
 }  // namespace

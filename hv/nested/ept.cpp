@@ -111,12 +111,13 @@ std::optional<std::uint64_t> acquire_ept(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmc
   }
   const std::uint64_t eptp12 = vmcs12.read(fields::kEptPointer);
   VmShadow& s = vcpu.vm.shadow;
-  archelon::hw::SpinlockGuard guard(s.lock);
-  if (!make_shadow(vcpu.vm)) {
-    return std::nullopt;
-  }
+  // What a held root is bound to does not change: no lock.
   if (vmcs02.root && s.shadow->is_bound(*vmcs02.root, eptp12, false)) {
     return vmcs02.eptp02;
+  }
+  hw::SpinlockGuard guard(s.lock);
+  if (!make_shadow(vcpu.vm)) {
+    return std::nullopt;
   }
   if (vmcs02.root) {
     s.shadow->release(*vmcs02.root);

@@ -32,9 +32,22 @@ def _break_at(function):
     return f"lb {_address(function):#x}"
 
 
-def _plant(function, instruction):
-    """The debugger command that writes a two-byte instruction over the function's start."""
-    return f"setpmem {_address(function) - _IMAGE_VMA + _IMAGE_LMA:#x} 2 {instruction:#x}"
+def _planted(rig, function, instruction):
+    """A copy of the image in which a two-byte instruction stands at the function's start."""
+    image = bytearray(kernel.image().read_bytes())
+    address = _address(function)
+    headers, = struct.unpack_from("<Q", image, 32)
+    size, count = struct.unpack_from("<HH", image, 54)
+    for at in range(headers, headers + size * count, size):
+        kind, _, offset, start, _, length = struct.unpack_from("<IIQQQQ", image, at)
+        if kind == 1 and start <= address < start + length:
+            struct.pack_into("<H", image, offset + address - start, instruction)
+            break
+    else:
+        raise AssertionError(f"{function} is in no segment")
+    planted = rig.folder / "planted.elf"
+    planted.write_bytes(image)
+    return planted
 
 
 def test_without_modules(rig):
@@ -70,8 +83,8 @@ def test_loaded_elsewhere(rig):
 def test_silent_cpu_is_left_out(rig):
     """The second CPU halts at its first instruction."""
     halt = 0xF4F4
-    run = rig.bare(kernel.image(), command_line="console=debugcon", engine="bochs", cpus=2,
-                   debugger=(_break_at("init_platform()"), "c", _plant("ap_start", halt), "c"))
+    run = rig.bare(_planted(rig, "ap_start", halt), command_line="console=debugcon",
+                   engine="bochs", cpus=2)
     run.expect_l0("^error: CPU with APIC ID 1 does not start; going on without it$")
     run.expect_l0("^1 CPUs, ")
 
@@ -87,8 +100,8 @@ def test_wrong_magic(rig):
 
 def test_exception_is_reported_and_stops_every_cpu(rig):
     # Called when every CPU is up.
-    run = rig.bare(kernel.image(), command_line="console=debugcon", engine="bochs", cpus=2,
-                   debugger=(_break_at("init_platform()"), "c", _plant("start_configured_vms()", _UD2), "c"))
+    run = rig.bare(_planted(rig, "start_configured_vms()", _UD2), command_line="console=debugcon",
+                   engine="bochs", cpus=2)
     run.expect_l0(r"^CPU 0 \(APIC ID 0\) stopped, with 1 others; registers and backtrace:$")
     run.expect_l0("^rax [0-9a-f]{16} rbx ")
     run.expect_l0(r"^cr0 80010033 cr2 ")
