@@ -27,8 +27,7 @@ void deliver_nmi(Vcpu& vcpu, bool& slot_free) {
   constexpr std::uint32_t kBlocking = interruptibility::kBlockingByNmi |
                                       interruptibility::kBlockingBySti |
                                       interruptibility::kBlockingByMovSs;
-  if (slot_free &&
-      (vcpu.vmcs().read(fields::kGuestInterruptibilityState) & kBlocking) == 0) {
+  if (slot_free && (vcpu.vmcs().read(fields::kGuestInterruptibilityState) & kBlocking) == 0) {
     inject(vcpu, EventType::kNmi, static_cast<std::uint8_t>(arch::Vector::kNmi));
     vcpu.nmi_pending = false;
     slot_free = false;
@@ -76,6 +75,12 @@ void deliver_events(Vcpu& vcpu) {
   }
   bool slot_free = true;
   if (vcpu.event.valid()) {
+    if (vcpu.event.info.type() == EventType::kNmi) {
+      // The blocking that its first delivery began must be undone for another one.
+      vcpu.vmcs().write(fields::kGuestInterruptibilityState,
+                        vcpu.vmcs().read(fields::kGuestInterruptibilityState) &
+                            ~interruptibility::kBlockingByNmi);
+    }
     write_entry_event(vcpu.vmcs(), vcpu.event);
     vcpu.event = {};
     slot_free = false;

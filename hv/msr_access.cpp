@@ -110,7 +110,13 @@ namespace msr = arch::msr;
   const std::uint64_t delta = index == msr::kTsc ? vcpu.msrs.write_tsc(value, guest_tsc(vcpu))
                                                  : vcpu.msrs.write_tsc_adjust(value);
   vcpu.tsc_offset += delta;
-  vcpu.vmcs().write(fields::kTscOffset, vcpu.vmcs().read(fields::kTscOffset) + delta);
+  native::Vmcs& running = vcpu.vmcs();
+  running.write(fields::kTscOffset, running.read(fields::kTscOffset) + delta);
+  if (&running != &vcpu.vmcs01) {
+    vcpu.use_vmcs(vcpu.vmcs01);
+    vcpu.vmcs01.write(fields::kTscOffset, vcpu.tsc_offset);
+    vcpu.use_vmcs(running);
+  }
   return true;
 }
 

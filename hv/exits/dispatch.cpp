@@ -152,12 +152,6 @@ bool enter_and_handle(Vcpu& vcpu) {
     nested::entry_succeeded(vcpu);
   }
   vcpu.event = interrupted_delivery(exit);
-  if (vcpu.event.info.type() == EventType::kNmi && vcpu.event.valid()) {
-    // The entry that delivers it again needs the blocking that its first delivery began undone.
-    vcpu.vmcs().write(
-        fields::kGuestInterruptibilityState,
-        vcpu.vmcs().read(fields::kGuestInterruptibilityState) & ~interruptibility::kBlockingByNmi);
-  }
   bool machine_event = false;
   if (!handle_machine_exit(vcpu, exit, row, machine_event)) {
     if (l2) {

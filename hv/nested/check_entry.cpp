@@ -19,9 +19,6 @@ namespace {
 
 using namespace vmx;
 
-// A guest that goes on failing must not fill the log.
-constexpr std::uint64_t kLoggedFailures = 256;
-
 [[nodiscard]] auto view_of(Vcpu& vcpu, Vmcs12& vmcs12) {
   return FetchingView(vmcs12, [&vcpu, &vmcs12](std::size_t position) {
     fetch_current(vcpu, vmcs12, vcpu.nested->vmcs02_of(vmcs12), position);

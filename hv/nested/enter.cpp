@@ -90,8 +90,15 @@ bool entry_refused(Vcpu& vcpu) {
     return false;
   }
   const std::uint32_t error = vcpu.vmcs().read(fields::kInstructionError);
-  log_warning("vm {} vcpu {}: the CPU refused VMCS02: {} ({})", vcpu.vm.name, vcpu.index,
-              instruction_error_text(error), error);
+  if (vcpu.counters.nested_entry_failures < kLoggedFailures) {
+    log_warning("vm {} vcpu {}: the CPU refused VMCS02: {} ({})", vcpu.vm.name, vcpu.index,
+                instruction_error_text(error), error);
+  }
+  if (engine.entered) {
+    // The registers are L2's by now: there is no way back to L1's instruction.
+    stop_vm(vcpu.vm, "the CPU refused to go on with its L2");
+    return true;
+  }
   engine.vmcs12->write(fields::kInstructionError, error);
   engine.state.mode = VmxMode::kRoot;
   vcpu.use_vmcs(vcpu.vmcs01);

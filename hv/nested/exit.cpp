@@ -146,6 +146,8 @@ void reflect(Vcpu& vcpu, const ExitInformation& information) {
           ? guest_cr0(vcpu)
           : value_in_vmcs02(vmcs12, *engine.vmcs02, position_of(fields::kGuestCr0));
   const std::uint64_t efer = guest_efer(vcpu);
+  const bool keeps_pat = (vmcs12.read(fields::kExitControls) & exit_controls::kLoadPat) == 0;
+  const std::uint64_t pat = keeps_pat ? vcpu.vmcs().read(fields::kGuestPat) : 0;
   write_exit_information(vmcs12, information);
   if (!failed) {
     save_state_of_l2(vcpu, vmcs12, *engine.vmcs02);
@@ -159,6 +161,9 @@ void reflect(Vcpu& vcpu, const ExitInformation& information) {
   engine.injecting = false;
   engine.timer_end.reset();
   switch_to_l1(vcpu, vmcs12, cr0, efer);
+  if (keeps_pat) {
+    vcpu.vmcs01.write(fields::kGuestPat, pat);
+  }
   std::uint32_t entry = 0;
   if (!load_msr_area(vcpu, vmcs12.read(fields::kExitMsrLoadAddress),
                      vmcs12.read(fields::kExitMsrLoadCount), entry)) {

@@ -24,6 +24,9 @@ namespace archelon::hv::nested {
 // VMCSs that a vCPU's L1 can switch between without their leaving L0's own state.
 inline constexpr std::size_t kSlots = 8;
 
+// A guest whose entries go on failing must not fill the log.
+inline constexpr std::uint64_t kLoggedFailures = 256;
+
 // Guest-state fields that mean the same in VMCS12 and VMCS02.
 inline constexpr vmx::FieldSet kCopied = [] {
   using namespace vmx;
@@ -46,6 +49,7 @@ struct Vmcs02 {
   bool ready = false;  // host state and L0's constants are in it
   Hpa msr_bitmap;
   vmx::MergedControls merged;
+  std::uint64_t tsc_offset01 = 0;  // of L1, when they were merged
   // The fields that L1 reads after exits, found out from its own VMREADs: fetched at each exit.
   vmx::FieldSet wanted;
   std::optional<Shadow::RootId> root;  // held in the VM's shadow EPT

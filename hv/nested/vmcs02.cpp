@@ -67,6 +67,7 @@ void write_controls(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02) {
   native::Vmcs& vmcs = vmcs02.vmcs;
   const MergedControls merged = merge_controls(vmcs12, l0_policy(vcpu.tsc_offset));
   vmcs02.merged = merged;
+  vmcs02.tsc_offset01 = vcpu.tsc_offset;
   vmcs.write(fields::kPinControls, merged.pin);
   vmcs.write(fields::kPrimaryProcControls, merged.primary);
   vmcs.write(fields::kSecondaryProcControls, merged.secondary);
@@ -213,7 +214,7 @@ bool update_vmcs02(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02, const L1Registers
   if (!eptp) {
     return false;
   }
-  if (vmcs12.is_dirty(kControlGroups)) {
+  if (vmcs12.is_dirty(kControlGroups) || vmcs02.tsc_offset01 != vcpu.tsc_offset) {
     write_controls(vcpu, vmcs12, vmcs02);
   }
   if (*eptp != vmcs02.eptp_set) {
