@@ -8,6 +8,7 @@
 #include "hv/power.hpp"
 #include "hv/run.hpp"
 #include "hv/system.hpp"
+#include "hv/tlb.hpp"
 #include "hv/vm_build.hpp"
 
 namespace archelon::hv {
@@ -89,6 +90,9 @@ void retire_vcpu(Vcpu& vcpu) {
   nested::leave(vcpu);
   forget_live_state(vcpu);
   vcpu.vmcs01.clear();
+  // The frames of its EPT01 may become tables of another EPT, under which the CPU would find what
+  // it remembers of this one.
+  flush_all_ept();
   unschedule(vcpu);
   if (vm.running_vcpus.fetch_sub(1) != 1) {
     return;
@@ -119,8 +123,7 @@ bool wakes_from_halt(Vcpu& vcpu) {
   if (vcpu.nmi_pending || vcpu.event.valid() || nested::wakes(vcpu)) {
     return true;
   }
-  const bool enabled =
-      (vcpu.vmcs().read(vmx::fields::kGuestRflags) & arch::rflags::kIf) != 0;
+  const bool enabled = (vcpu.vmcs().read(vmx::fields::kGuestRflags) & arch::rflags::kIf) != 0;
   MachineAccess access(vcpu.vm);
   return enabled && access.machine().pending_interrupt(vcpu.index).has_value();
 }

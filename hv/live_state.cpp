@@ -1,5 +1,6 @@
 #include "hv/live_state.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -22,6 +23,10 @@ constexpr std::size_t kFcwOffset = 0;
 constexpr std::uint16_t kFcwReset = 0x37f;
 constexpr std::size_t kMxcsrOffset = 24;
 constexpr std::uint32_t kMxcsrReset = 0x1f80;
+
+[[nodiscard]] std::size_t area_size() {
+  return machine_features().xsave ? machine_features().xsave_size : 512;
+}
 
 void save_extended(Vcpu& vcpu) {
   const MachineFeatures& features = machine_features();
@@ -70,14 +75,18 @@ void save(Vcpu& vcpu) {
   save_extended(vcpu);
 }
 
-void load(Vcpu& vcpu) {
-  const LiveState& s = vcpu.saved;
+void load_debug_registers(const LiveState& s) {
   hw::write_cr2(s.cr2);
   hw::write_dr<0>(s.dr[0]);
   hw::write_dr<1>(s.dr[1]);
   hw::write_dr<2>(s.dr[2]);
   hw::write_dr<3>(s.dr[3]);
   hw::write_dr<6>(s.dr6);
+}
+
+void load(Vcpu& vcpu) {
+  const LiveState& s = vcpu.saved;
+  load_debug_registers(s);
   hw::wrmsr(arch::msr::kStar, s.star);
   hw::wrmsr(arch::msr::kLstar, s.lstar);
   hw::wrmsr(arch::msr::kCstar, s.cstar);
@@ -98,14 +107,28 @@ void load(Vcpu& vcpu) {
 }  // namespace
 
 bool prepare_live_state(Vcpu& vcpu) {
-  const std::size_t size = machine_features().xsave ? machine_features().xsave_size : 512;
-  vcpu.xsave_area = static_cast<std::byte*>(allocate_object(size));
+  vcpu.xsave_area = static_cast<std::byte*>(allocate_object(area_size()));
   if (vcpu.xsave_area == nullptr) {
     return false;
   }
+  reset_live_state(vcpu);
+  return true;
+}
+
+void reset_live_state(Vcpu& vcpu) {
+  vcpu.saved = LiveState{};
+  std::memset(vcpu.xsave_area, 0, area_size());
   std::memcpy(vcpu.xsave_area + kFcwOffset, &kFcwReset, sizeof(kFcwReset));
   std::memcpy(vcpu.xsave_area + kMxcsrOffset, &kMxcsrReset, sizeof(kMxcsrReset));
-  return true;
+}
+
+void reset_debug_registers(Vcpu& vcpu, std::uint64_t cr2, std::uint64_t dr6) {
+  vcpu.saved.cr2 = cr2;
+  std::ranges::fill(vcpu.saved.dr, 0);
+  vcpu.saved.dr6 = dr6;
+  if (g_live[hw::this_cpu().index] == &vcpu) {
+    load_debug_registers(vcpu.saved);
+  }
 }
 
 void load_live_state(Vcpu& vcpu) {

@@ -10,7 +10,6 @@
 #include "hv/arch/registers.hpp"
 #include "hv/base/address.hpp"
 #include "hv/guest/boot_state.hpp"
-
 #include "vmx/exit.hpp"
 #include "vmx/exit_counters.hpp"
 #include "vmx/hw/vmcs.hpp"
@@ -77,6 +76,7 @@ class Vcpu {
   const unsigned cpu;    // the machine's CPU it is pinned to
 
   arch::Gprs gprs;
+  Hpa vmcs01_region;  // taken when the VM is built: another VM must not be able to use it up
   vmx::native::Vmcs vmcs01;
   Activity activity = Activity::kWaitForSipi;
   std::atomic<std::uint8_t> sipi_vector = 0;

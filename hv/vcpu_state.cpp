@@ -3,6 +3,7 @@
 #include "hv/arch/msr.hpp"
 #include "hv/control_registers.hpp"
 #include "hv/hw/instructions.hpp"
+#include "hv/live_state.hpp"
 #include "hv/system.hpp"
 #include "hv/tlb.hpp"
 #include "hv/vm.hpp"
@@ -20,21 +21,26 @@ constexpr std::uint64_t kPatReset = 0x0007'0406'0007'0406;
 // How long a guest that keeps interrupts off can hold its CPU, in nanoseconds.
 constexpr std::uint64_t kWatchdogNs = 10'000'000;
 
-[[nodiscard]] std::uint32_t cpuid_signature() { return hw::cpuid(1).eax; }
+[[nodiscard]] std::uint32_t cpuid_signature() {
+  return hw::cpuid(1).eax;
+}
 
 [[nodiscard]] std::uint16_t vpid(const Vcpu& vcpu, unsigned level) {
   if ((system().l0_secondary & secondary::kEnableVpid) == 0) {
     return 0;
   }
-  return static_cast<std::uint16_t>(
-      1 + (vcpu.vm.number * kMaxVcpus + vcpu.index) * 2 + level);
+  return static_cast<std::uint16_t>(1 + (vcpu.vm.number * kMaxVcpus + vcpu.index) * 2 + level);
 }
 static_assert(kMaxVms * kMaxVcpus * 2 < 0xffff);
 
 }  // namespace
 
-std::uint16_t vpid01(const Vcpu& vcpu) { return vpid(vcpu, 0); }
-std::uint16_t vpid02(const Vcpu& vcpu) { return vpid(vcpu, 1); }
+std::uint16_t vpid01(const Vcpu& vcpu) {
+  return vpid(vcpu, 0);
+}
+std::uint16_t vpid02(const Vcpu& vcpu) {
+  return vpid(vcpu, 1);
+}
 
 void prepare_vmcs01(Vcpu& vcpu) {
   const System& s = system();
@@ -42,7 +48,7 @@ void prepare_vmcs01(Vcpu& vcpu) {
   if (vmcs.attached()) {
     vmcs.clear();
   } else {
-    vmcs.attach(must_allocate_frame(), s.capabilities.revision());
+    vmcs.attach(vcpu.vmcs01_region, s.capabilities.revision());
   }
   vcpu.use_vmcs(vmcs);
   write_host_state(vmcs);
@@ -80,8 +86,8 @@ void prepare_vmcs01(Vcpu& vcpu) {
 
 std::uint32_t watchdog_ticks() {
   const System& s = system();
-  const std::uint64_t ticks = (s.clock.to_tsc(kWatchdogNs) - s.clock.to_tsc(0)) >>
-                              s.capabilities.preemption_timer_rate();
+  const std::uint64_t ticks =
+      (s.clock.to_tsc(kWatchdogNs) - s.clock.to_tsc(0)) >> s.capabilities.preemption_timer_rate();
   return ticks > 0xffff'ffff ? 0xffff'ffff : truncate<std::uint32_t>(ticks);
 }
 
@@ -114,8 +120,7 @@ void set_boot_state(Vcpu& vcpu, const guest::BootState& state) {
   vmcs.write(fields::kGuestPendingDebugExceptions, 0);
   vmcs.write(fields::kGuestDebugCtl, 0);
   vmcs.write(fields::kEntryInterruptionInfo, 0);
-  vcpu.saved.cr2 = state.cr2;
-  vcpu.saved.dr6 = state.dr6;
+  reset_debug_registers(vcpu, state.cr2, state.dr6);
   vcpu.event = {};
   vcpu.nmi_pending = false;
 }

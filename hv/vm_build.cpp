@@ -67,9 +67,11 @@ void clear_memory(const VmMemory& memory) {
     const unsigned cpu = config.cpu_pins.empty() ? (vm.number + i) % system().cpu_count
                                                  : config.cpu_pins[i] % system().cpu_count;
     Vcpu* vcpu = make_object<Vcpu>(vm, i, cpu);
-    if (vcpu == nullptr || !prepare_live_state(*vcpu) || !nested::make_engine(*vcpu)) {
+    const std::optional<Hpa> region = allocate_zeroed_frame();
+    if (vcpu == nullptr || !region || !prepare_live_state(*vcpu) || !nested::make_engine(*vcpu)) {
       return false;
     }
+    vcpu->vmcs01_region = *region;
     vm.vcpus[vm.vcpu_count++] = vcpu;
   }
   return true;
@@ -160,11 +162,17 @@ bool load_vm(Vm& vm) {
   if (!state) {
     return false;
   }
-  vm.machine->reset(now_ns());
-  vm.power_event.reset();
+  nested::forget_l2s(vm);
+  {
+    hw::SpinlockGuard devices(vm.devices_lock);  // the shell may be feeding them
+    vm.machine->reset(now_ns());
+    vm.power_event.reset();
+  }
   const std::uint64_t tsc_offset = 0 - hw::rdtsc();
   for (unsigned i = 0; i < vm.vcpu_count; ++i) {
     Vcpu& vcpu = *vm.vcpus[i];
+    vcpu.take(~std::uint32_t{0});  // what was asked of its former life
+    reset_live_state(vcpu);
     vcpu.start_state = *state;
     vcpu.tsc_offset = tsc_offset;
     vcpu.msrs.reset(system().msr_config);

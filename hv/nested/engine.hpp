@@ -16,6 +16,8 @@ namespace archelon::hv::nested {
 [[nodiscard]] bool make_engine(Vcpu& vcpu);
 // The vCPU ends or is reset: L2 and VMX operation are gone, VMCS12s are dropped.
 void leave(Vcpu& vcpu);
+// The VM starts over, and none of its vCPUs runs: what is composed of its L1's tables goes.
+void forget_l2s(Vm& vm);
 
 [[nodiscard]] bool running_l2(const Vcpu& vcpu);
 

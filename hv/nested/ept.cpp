@@ -217,6 +217,18 @@ void catch_up_flushes(Vcpu& vcpu) {
   }
 }
 
+void forget_l2s(Vm& vm) {
+  VmShadow& s = vm.shadow;
+  archelon::hw::SpinlockGuard guard(s.lock);
+  if (!s.shadow) {
+    return;
+  }
+  const mmu::Flush flush = s.shadow->drop_range(Gpa1(), ~std::uint64_t{0});
+  if (flush.kind != mmu::FlushKind::kNone) {
+    s.epoch = flush.epoch;  // each vCPU catches up before it runs an L2
+  }
+}
+
 std::optional<L2Memory> l2_memory(Vcpu& vcpu) {
   if (!running_l2(vcpu) || !vcpu.nested->vmcs02->root) {
     return std::nullopt;

@@ -4,6 +4,7 @@
 #include "hv/nested/engine.hpp"
 #include "hv/nested/state.hpp"
 #include "hv/system.hpp"
+#include "hv/tlb.hpp"
 #include "hv/vcpu_state.hpp"
 #include "hv/vm.hpp"
 
@@ -191,6 +192,9 @@ void leave(Vcpu& vcpu) {
   engine.cache = {};
   engine.timer_end.reset();
   engine.injecting = false;
+  engine.init_blocked = false;
+  engine.last_vpid12 = 0;
+  flush_vpid(vpid02(vcpu));
   vcpu.use_vmcs(vcpu.vmcs01);
 }
 
