@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "hv/arch/cr.hpp"
 #include "hv/arch/registers.hpp"
@@ -17,7 +18,8 @@ namespace archelon::vmx {
 template <class E>
 concept RouteContext = requires(E& context, arch::Gpr gpr, std::uint32_t msr, bool write,
                                 std::uint16_t port, unsigned size) {
-  { context.gpr(gpr) } -> std::same_as<std::uint64_t>;  // of L2, RSP included
+  { context.gpr(gpr) } -> std::same_as<std::uint64_t>;            // of L2, RSP included
+  { context.in_64bit_mode() } -> std::same_as<bool>;              // L2 is
   { context.msr_intercepted(msr, write) } -> std::same_as<bool>;  // by L1's MSR bitmap
   { context.io_intercepted(port, size) } -> std::same_as<bool>;   // by L1's I/O bitmaps
 };
@@ -26,6 +28,9 @@ namespace detail {
 
 template <VmcsView V>
 [[nodiscard]] bool exception_wanted(const Exit& exit, V& vmcs12) {
+  if (exit.interruption.type() == EventType::kNmi) {
+    return (vmcs12.read(fields::kPinControls) & pin::kNmiExiting) != 0;
+  }
   const std::uint8_t vector = exit.interruption.vector();
   bool wanted = (vmcs12.read(fields::kExceptionBitmap) >> (vector & 31) & 1) != 0;
   if (exit.interruption.is_exception(arch::Vector::kPf)) {
@@ -62,7 +67,8 @@ template <VmcsView V, RouteContext E>
   const std::uint64_t shadow0 = vmcs12.read(fields::kCr0ReadShadow);
   switch (access.kind) {
     case CrAccess::Kind::kMovToCr: {
-      const std::uint64_t value = context.gpr(access.gpr);
+      const std::uint64_t operand = context.gpr(access.gpr);
+      const std::uint64_t value = context.in_64bit_mode() ? operand : bit_field(operand, 31, 0);
       switch (access.cr) {
         case 0:
           return masked_write(value, mask0, shadow0);
@@ -76,8 +82,8 @@ template <VmcsView V, RouteContext E>
       }
     }
     case CrAccess::Kind::kMovFromCr:
-      return (primary12 & (access.cr == 3 ? primary::kCr3StoreExiting
-                                          : primary::kCr8StoreExiting)) != 0;
+      return (primary12 &
+              (access.cr == 3 ? primary::kCr3StoreExiting : primary::kCr8StoreExiting)) != 0;
     case CrAccess::Kind::kClts:
       return (mask0 & shadow0 & arch::cr0::kTs) != 0;
     case CrAccess::Kind::kLmsw: {
@@ -101,72 +107,125 @@ template <VmcsView V, RouteContext E>
   return context.io_intercepted(access.port, access.size);
 }
 
+// Exits that one control causes: of the pin-based, primary or secondary words.
+struct CausingControl {
+  std::uint32_t pin = 0;
+  std::uint32_t primary = 0;
+  std::uint32_t secondary = 0;
+};
+
+[[nodiscard]] constexpr std::optional<CausingControl> causing_control(BasicExitReason reason) {
+  using enum BasicExitReason;
+  switch (reason) {
+    case kExternalInterrupt:
+      return CausingControl{.pin = pin::kExternalInterruptExiting};
+    case kPreemptionTimer:
+      return CausingControl{.pin = pin::kPreemptionTimer};
+    case kInterruptWindow:
+      return CausingControl{.primary = primary::kInterruptWindowExiting};
+    case kNmiWindow:
+      return CausingControl{.primary = primary::kNmiWindowExiting};
+    case kMonitorTrapFlag:
+      return CausingControl{.primary = primary::kMonitorTrapFlag};
+    case kHlt:
+      return CausingControl{.primary = primary::kHltExiting};
+    case kInvlpg:
+    case kInvpcid:  // without "enable INVPCID" the instruction is undefined, here and below
+      return CausingControl{.primary = primary::kInvlpgExiting};
+    case kRdpmc:
+      return CausingControl{.primary = primary::kRdpmcExiting};
+    case kRdtsc:
+    case kRdtscp:
+    case kUmwait:
+    case kTpause:
+      return CausingControl{.primary = primary::kRdtscExiting};
+    case kMovDr:
+      return CausingControl{.primary = primary::kMovDrExiting};
+    case kMwait:
+      return CausingControl{.primary = primary::kMwaitExiting};
+    case kMonitor:
+      return CausingControl{.primary = primary::kMonitorExiting};
+    case kPause:
+      return CausingControl{.primary = primary::kPauseExiting,
+                            .secondary = secondary::kPauseLoopExiting};
+    case kTprBelowThreshold:
+      return CausingControl{.primary = primary::kTprShadow};
+    case kApicAccess:
+      return CausingControl{.secondary = secondary::kVirtualizeApicAccesses};
+    case kApicWrite:
+      return CausingControl{.secondary = secondary::kApicRegisterVirtualization |
+                                         secondary::kVirtualInterruptDelivery};
+    case kVirtualizedEoi:
+      return CausingControl{.secondary = secondary::kVirtualInterruptDelivery};
+    case kGdtrIdtrAccess:
+    case kLdtrTrAccess:
+      return CausingControl{.secondary = secondary::kDescriptorTableExiting};
+    case kEptViolation:
+    case kEptMisconfiguration:
+      return CausingControl{.secondary = secondary::kEnableEpt};
+    case kWbinvd:
+      return CausingControl{.secondary = secondary::kWbinvdExiting};
+    case kRdrand:
+      return CausingControl{.secondary = secondary::kRdrandExiting};
+    case kRdseed:
+      return CausingControl{.secondary = secondary::kRdseedExiting};
+    case kXsaves:
+    case kXrstors:
+      return CausingControl{.secondary = secondary::kEnableXsaves};
+    case kVmfunc:
+      return CausingControl{.secondary = secondary::kEnableVmFunctions};
+    case kEncls:
+      return CausingControl{.secondary = secondary::kEnableEnclsExiting};
+    case kEnclv:
+      return CausingControl{.secondary = secondary::kEnableEnclvExiting};
+    case kPmlFull:
+      return CausingControl{.secondary = secondary::kEnablePml};
+    case kSppEvent:
+      return CausingControl{.secondary = secondary::kSubPageWritePermissions};
+    case kPconfig:
+      return CausingControl{.secondary = secondary::kEnablePconfig};
+    case kEnqcmdPasid:
+    case kEnqcmdsPasid:
+      return CausingControl{.secondary = secondary::kPasidTranslation};
+    case kBusLock:
+      return CausingControl{.secondary = secondary::kBusLockDetection};
+    case kInstructionTimeout:
+      return CausingControl{.secondary = secondary::kInstructionTimeout};
+    case kLoadiwkey:
+    case kRdmsrlist:
+    case kWrmsrlist:
+      return CausingControl{};  // tertiary controls are not offered
+    default:
+      // CPUID, INVD, XSETBV, GETSEC, the VMX instructions, task switches, triple faults, INIT:
+      // these exit unconditionally, so that there is nobody but L1 to handle them.
+      return std::nullopt;
+  }
+}
+
 }  // namespace detail
 
 template <VmcsView V, RouteContext E>
 [[nodiscard]] bool l1_wants(const Exit& exit, V& vmcs12, E& context) {
   using enum BasicExitReason;
-  const std::uint32_t primary12 = vmcs12.read(fields::kPrimaryProcControls);
-  const std::uint32_t secondary12 = secondary_controls(vmcs12);
   switch (exit.basic()) {
     case kExceptionOrNmi:
       return detail::exception_wanted(exit, vmcs12);
-    case kInterruptWindow:
-      return (primary12 & primary::kInterruptWindowExiting) != 0;
-    case kNmiWindow:
-      return (primary12 & primary::kNmiWindowExiting) != 0;
-    case kHlt:
-      return (primary12 & primary::kHltExiting) != 0;
-    case kInvlpg:
-      return (primary12 & primary::kInvlpgExiting) != 0;
-    case kInvpcid:
-      return (primary12 & primary::kInvlpgExiting) != 0 &&
-             (secondary12 & secondary::kEnableInvpcid) != 0;
-    case kRdpmc:
-      return (primary12 & primary::kRdpmcExiting) != 0;
-    case kRdtsc:
-    case kRdtscp:
-      return (primary12 & primary::kRdtscExiting) != 0;
     case kCrAccess:
       return detail::cr_access_wanted(exit, vmcs12, context);
-    case kMovDr:
-      return (primary12 & primary::kMovDrExiting) != 0;
     case kIoInstruction:
       return detail::io_wanted(exit, vmcs12, context);
     case kRdmsr:
     case kWrmsr:
-      return (primary12 & primary::kMsrBitmaps) == 0 ||
-             context.msr_intercepted(
-                 static_cast<std::uint32_t>(context.gpr(arch::Gpr::kRcx)),
-                 exit.basic() == kWrmsr);
-    case kMwait:
-      return (primary12 & primary::kMwaitExiting) != 0;
-    case kMonitor:
-      return (primary12 & primary::kMonitorExiting) != 0;
-    case kPause:
-      return (primary12 & primary::kPauseExiting) != 0 ||
-             (secondary12 & secondary::kPauseLoopExiting) != 0;
-    case kTprBelowThreshold:
-      return (primary12 & primary::kTprShadow) != 0;
-    case kApicAccess:
-      return (secondary12 & secondary::kVirtualizeApicAccesses) != 0;
-    case kGdtrIdtrAccess:
-    case kLdtrTrAccess:
-      return (secondary12 & secondary::kDescriptorTableExiting) != 0;
-    case kWbinvd:
-      return (secondary12 & secondary::kWbinvdExiting) != 0;
-    case kRdrand:
-      return (secondary12 & secondary::kRdrandExiting) != 0;
-    case kRdseed:
-      return (secondary12 & secondary::kRdseedExiting) != 0;
-    case kXsaves:
-    case kXrstors:
-      return (secondary12 & secondary::kEnableXsaves) != 0;
+      return (vmcs12.read(fields::kPrimaryProcControls) & primary::kMsrBitmaps) == 0 ||
+             context.msr_intercepted(truncate<std::uint32_t>(context.gpr(arch::Gpr::kRcx)),
+                                     exit.basic() == kWrmsr);
     default:
-      // CPUID, INVD, XSETBV, GETSEC, the VMX instructions, task switches, triple faults, INIT:
-      // these exit unconditionally, so that there is nobody but L1 to handle them.
-      return true;
+      break;
   }
+  const std::optional<detail::CausingControl> control = detail::causing_control(exit.basic());
+  return !control || (vmcs12.read(fields::kPinControls) & control->pin) != 0 ||
+         (vmcs12.read(fields::kPrimaryProcControls) & control->primary) != 0 ||
+         (secondary_controls(vmcs12) & control->secondary) != 0;
 }
 
 }  // namespace archelon::vmx

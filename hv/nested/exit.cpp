@@ -28,6 +28,7 @@ class Routing {
   [[nodiscard]] std::uint64_t gpr(arch::Gpr r) {
     return r == arch::Gpr::kRsp ? vcpu_.vmcs().read(fields::kGuestRsp) : vcpu_.gprs[r];
   }
+  [[nodiscard]] bool in_64bit_mode() { return archelon::hv::in_64bit_mode(vcpu_); }
   [[nodiscard]] bool msr_intercepted(std::uint32_t index, bool write) {
     if (!msr_has_bit(index)) {
       return true;
