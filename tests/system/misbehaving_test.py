@@ -116,7 +116,9 @@ def test_reset_by_port92(rig):
 def test_restart_after_reset(rig):
     run = rig.boot(_config(rig, "a", "reset", "on-reset = restart"))
     for _ in range(3):
+        run.expect("^registers as after a reset$", vm="a")
         run.expect("^reset by port 0xcf9$", vm="a")
+    run.refuse("^registers of a former life", vm="a")
 
 
 def test_ept_attack_reaches_nothing_foreign(rig):

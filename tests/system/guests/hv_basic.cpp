@@ -8,6 +8,10 @@ using namespace guest::vmx;
 
 namespace {
 
+constexpr std::uint64_t kCacheDisable = 1U << 30;
+// L2's VMCALL that has L1 show its CR0.
+constexpr std::uint64_t kShowCr0 = 0xc0;
+
 constinit Vcpu vcpu{};
 alignas(4096) constinit std::array<std::uint8_t, 8192> io_bitmaps{};
 alignas(4096) constinit std::array<std::uint8_t, 4096> msr_bitmap{};
@@ -38,6 +42,11 @@ void l2_main() {
   wrmsr(msr::kFsBase, 0x7000);
   line("L2: fs base ", hex(rdmsr(msr::kFsBase)));
   line("L2: cr0 ", hex(read_cr0() & 0x8000000f));
+  // A change of a bit that L1 leaves to L2, beside one that L1 masks and shows as it is not.
+  write_cr0(read_cr0() | kCacheDisable);
+  asm volatile("vmcall" : : "a"(kShowCr0), "b"(0), "c"(0), "d"(0) : "memory");
+  write_cr0(read_cr0() & ~kCacheDisable);
+  asm volatile("vmcall" : : "a"(kShowCr0), "b"(0), "c"(0), "d"(0) : "memory");
   // The qualification names the register.
   asm volatile("mov %0, %%cr0" : : "a"(read_cr0() & ~std::uint64_t{8}) : "memory");
   line("L2: cr0 ", hex(read_cr0() & 0x8000000f));
@@ -113,6 +122,10 @@ void handle(const Exit& exit) {
       r.rdx = 0x1;
       break;
     case reason::kVmcall:
+      if (r.rax == kShowCr0) {
+        line(" guest cr0 ", hex(read(Field::kGuestCr0) & (kCacheDisable | 0x8000000f)));
+        break;
+      }
       line(" rax ", hex(r.rax), " rbx ", hex(r.rbx), " rcx ", hex(r.rcx), " rdx ", hex(r.rdx));
       r.rax = 0x99;
       break;
