@@ -85,6 +85,11 @@ void probe_vmx() {
   s.l0_pin = clamped(ControlWord::kPin, kL0Pin);
   s.l0_primary = clamped(ControlWord::kPrimary, kL0Primary);
   s.l0_secondary = clamped(ControlWord::kSecondary, kL0Secondary);
+  // VPIDs are of use only where they can be flushed.
+  if (!s.capabilities.has_ept_vpid(ept_vpid::kInvvpid | ept_vpid::kInvvpidSingle) &&
+      !s.capabilities.has_ept_vpid(ept_vpid::kInvvpid | ept_vpid::kInvvpidAll)) {
+    s.l0_secondary &= ~secondary::kEnableVpid;
+  }
   s.l0_exit = clamped(ControlWord::kExit, kL0Exit);
   s.l0_entry = clamped(ControlWord::kEntry, kL0Entry);
 }
