@@ -8,6 +8,7 @@
 #include "hv/hw/cpu.hpp"
 #include "hv/hw/instructions.hpp"
 #include "hv/machine_features.hpp"
+#include "hv/speculation.hpp"
 #include "hv/system.hpp"
 #include "hv/vcpu.hpp"
 
@@ -141,6 +142,8 @@ void load_live_state(Vcpu& vcpu) {
   }
   load(vcpu);
   live = &vcpu;
+  forget_branches();
+  forget_data();
 }
 
 void forget_live_state(Vcpu& vcpu) {

@@ -6,6 +6,7 @@
 #include "hv/msr_access.hpp"
 #include "hv/nested/engine.hpp"
 #include "hv/nested/state.hpp"
+#include "hv/speculation.hpp"
 #include "hv/system.hpp"
 #include "hv/tlb.hpp"
 #include "hv/vcpu_state.hpp"
@@ -164,6 +165,9 @@ void reflect(Vcpu& vcpu, const ExitInformation& information) {
   switch_to_l1(vcpu, vmcs12, cr0, efer);
   if (keeps_pat) {
     vcpu.vmcs01.write(fields::kGuestPat, pat);
+  }
+  if (!failed) {
+    forget_branches();
   }
   std::uint32_t entry = 0;
   if (!load_msr_area(vcpu, vmcs12.read(fields::kExitMsrLoadAddress),
