@@ -61,7 +61,7 @@ class Vmcs12Cache {
     static_cast<void>(write_value(memory, region + kLaunchStateOffset, LaunchState::kClear));
   }
 
-  // Puts every VMCS12 back into L1's memory (reset, VMXOFF is not one of them).
+  // Puts every VMCS12 back into L1's memory (VMXOFF).
   template <PhysicalMemory<Gpa1> M, class F>
   void give_back_all(M& memory, F&& release) {
     for (std::size_t i = 0; i < N; ++i) {
@@ -70,6 +70,9 @@ class Vmcs12Cache {
       }
     }
   }
+
+  // Forgets them all; L1's memory stays as it is (reset).
+  void drop_all() { used_ = {}; }
 
   [[nodiscard]] std::size_t slot_of(const Vmcs12& item) const {
     const auto slot = static_cast<std::size_t>(&item - items_.data());

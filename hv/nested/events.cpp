@@ -189,7 +189,7 @@ void leave(Vcpu& vcpu) {
       vmcs02.ready = false;
     }
   }
-  engine.cache = {};
+  engine.cache.drop_all();  // in place: a new one would be too large for the stack
   engine.timer_end.reset();
   engine.injecting = false;
   engine.init_blocked = false;

@@ -193,6 +193,17 @@ TEST_CASE("the cache keeps active VMCS12s and gives back the oldest") {
   CHECK(cache->load(memory, a, release).launch_state() == LaunchState::kClear);
 }
 
+TEST_CASE("a reset leaves L1's memory without what the cache held") {
+  const Gpa1 a{0x1000};
+  Memory memory = memory_with({a});
+  const auto release = [](Vmcs12&) {};
+  auto cache = std::make_unique<Vmcs12Cache<2>>();
+  cache->load(memory, a, release).write(kGuestRip, 0x77);
+  cache->drop_all();
+  CHECK(cache->find(a) == nullptr);
+  CHECK(cache->load(memory, a, release).read(kGuestRip) == 0u);
+}
+
 TEST_CASE("VMCLEAR reaches a VMCS12 that is only in memory") {
   const Gpa1 a{0x1000};
   Memory memory = memory_with({a});
