@@ -1,5 +1,6 @@
 #include "hv/guest_state.hpp"
 
+#include "hv/arch/msr.hpp"
 #include "hv/hw/instructions.hpp"
 #include "hv/nested/engine.hpp"
 #include "hv/vm.hpp"
@@ -46,7 +47,9 @@ void skip_instruction(Vcpu& vcpu, const Exit& exit) {
   if ((blocking & kOneInstruction) != 0) {
     vmcs.write(fields::kGuestInterruptibilityState, blocking & ~kOneInstruction);
   }
-  if ((vmcs.read(fields::kGuestRflags) & arch::rflags::kTf) != 0) [[unlikely]] {
+  // With BTF only a taken branch would be a step.
+  if ((vmcs.read(fields::kGuestRflags) & arch::rflags::kTf) != 0 &&
+      (vmcs.read(fields::kGuestDebugCtl) & arch::msr::kDebugCtlBtf) == 0) [[unlikely]] {
     vmcs.write(fields::kGuestPendingDebugExceptions,
                vmcs.read(fields::kGuestPendingDebugExceptions) | pending_debug::kBs);
   }

@@ -26,6 +26,8 @@ namespace {
 // A vCPU gives way to the next on its CPU after this long.
 constexpr std::uint64_t kSliceNs = 10'000'000;
 
+static_assert(kMaxVcpusPerCpu >= kMaxVms * kMaxVcpus);
+
 struct RunQueue {
   hw::Spinlock lock;
   StaticVector<Vcpu*, kMaxVcpusPerCpu> vcpus;

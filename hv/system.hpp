@@ -21,7 +21,7 @@ class Vm;
 class Vcpu;
 
 inline constexpr std::size_t kMaxVms = 16;
-inline constexpr std::size_t kMaxVcpusPerCpu = 64;
+inline constexpr std::size_t kMaxVcpusPerCpu = 256;  // every one there can be
 
 using Frames = mmu::FrameAllocator<HostMemory>;
 

@@ -2,7 +2,6 @@
 #include "hv/exits/handlers.hpp"
 #include "hv/guest_state.hpp"
 #include "hv/hw/instructions.hpp"
-#include "hv/machine_features.hpp"
 #include "hv/vm.hpp"
 
 // Instructions about the CPU itself: HLT, XSETBV, INVD, WBINVD, RDPMC, and exceptions.
@@ -21,7 +20,7 @@ void xsetbv(Vcpu& vcpu, const Exit& exit) {
   const std::uint64_t value = (vcpu.gprs[arch::Gpr::kRdx] << 32) |
                               truncate<std::uint32_t>(vcpu.gprs[arch::Gpr::kRax]);
   // The CPU has checked CPL and CR4.OSXSAVE before the exit; what is left is the value.
-  if (index != 0 || !arch::is_valid_xcr0(value, machine_features().xcr0_supported) ||
+  if (index != 0 || !arch::is_valid_xcr0(value, vcpu.vm.cpuid.xcr0()) ||
       !hw::xsetbv_safe(0, value)) {
     inject_gp(vcpu);
     return;
