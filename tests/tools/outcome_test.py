@@ -39,7 +39,7 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(verdict(started, timed_out=True).code, outcome.TIMEOUT)
 
     def test_a_panic_outweighs_all_and_a_stop_outweighs_the_time_limit(self):
-        text = "[archelon] vm a: stopped: x\n"
+        text = "[archelon] vm a: started\n[archelon] vm a: stopped: x\n"
         self.assertEqual(verdict(text + "[archelon] panic: y").code, outcome.PANIC)
         self.assertEqual(verdict(text, timed_out=True).code, outcome.STOPPED)
 
@@ -57,6 +57,27 @@ class Verdicts(unittest.TestCase):
         refused = verdict(text)
         self.assertEqual(refused.code, outcome.BAD_INPUT)
         self.assertIn("archelon.conf:2", refused.sentence)
+
+    def test_a_vm_that_never_started_was_refused(self):
+        text = """
+            [archelon] error: archelon.conf:2: vm a: kernel /x: it is no kernel
+            [archelon] vm a: stopped: it could not be loaded
+            [archelon] vm b: started
+            [archelon] vm b: ended: power-off
+            [archelon] all vms ended
+        """
+        refused = verdict(text, "ab")
+        self.assertEqual(refused.code, outcome.BAD_INPUT)
+        self.assertIn("archelon.conf:2", refused.sentence)
+
+    def test_a_machine_without_vtx_is_not_waited_for(self):
+        watcher = outcome.Watcher(["a"])
+        for text in ("VT-x: missing: VMX", "VT-x: no VM can run on this machine"):
+            self.assertFalse(watcher.over)
+            watcher.see(console.parse_line(f"[archelon] error: {text}"))
+        self.assertTrue(watcher.over)
+        self.assertEqual(watcher.verdict(False).code, outcome.CUT_SHORT)
+        self.assertIn("missing: VMX", watcher.verdict(False).sentence)
 
     def test_nothing_at_all_is_cut_short(self):
         self.assertEqual(verdict("").code, outcome.CUT_SHORT)

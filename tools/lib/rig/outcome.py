@@ -16,12 +16,12 @@ CUT_SHORT = 7
 EXIT_CODES = """exit codes:
   0  every VM ended by itself: power-off, or debug-exit with an even code
   1  the tool itself failed: a build, a missing package, the emulator
-  2  wrong usage, or a config that the tool or Archelon refuses
+  2  wrong usage, or something in the config that the tool or Archelon refuses
   3  Archelon panicked
   4  Archelon stopped a VM, with a report
   5  a VM ended by itself but not well: debug-exit with an odd code, or a reset that ends it
   6  the time limit was reached
-  7  the machine ended before every VM had
+  7  the machine ended before every VM had, or cannot run VMs at all
 """
 
 
@@ -39,9 +39,11 @@ class Watcher:
 
     def __init__(self, vm_names):
         self.vms = {name: None for name in vm_names}  # name -> the last VmEvent, None before any
+        self.started = set()
         self.exits = []
         self.errors = []
         self.panic = None
+        self.no_vms = None
         self.all_ended = False
 
     def see(self, line):
@@ -51,11 +53,15 @@ class Watcher:
             self.panic = line.text
         if line.is_error:
             self.errors.append(line.text.removeprefix("error: "))
+            if "no VM can run" in line.text and self.vms:
+                self.no_vms = self.errors[-1]
         if line.is_all_ended:
             self.all_ended = True
         event = console.vm_event(line)
         if event:
             self.vms[event.name] = event
+            if event.what == "started":
+                self.started.add(event.name)
         count = console.exit_count(line)
         if count:
             self.exits.append(count)
@@ -63,11 +69,14 @@ class Watcher:
     @property
     def over(self):
         """Nothing more can come that matters, but for the rest of a report."""
-        return self.all_ended or self.panic is not None
+        return self.all_ended or self.panic is not None or self.no_vms is not None
 
     def verdict(self, timed_out):
         events = [event for event in self.vms.values() if event]
-        stopped = [event for event in events if event.what == "stopped"]
+        stopped = [event for event in events
+                   if event.what == "stopped" and event.name in self.started]
+        refused = [event for event in events
+                   if event.what == "stopped" and event.name not in self.started]
         bad = [event for event in events if event.what == "ended" and not event.ended_well]
         missing = [name for name, event in self.vms.items() if event is None]
         running = [event.name for event in events if event.what == "started"]
@@ -76,6 +85,12 @@ class Watcher:
         if stopped:
             return Verdict(STOPPED, "; ".join(
                 f"VM {event.name} was stopped: {event.detail}" for event in stopped))
+        if self.no_vms:
+            return Verdict(CUT_SHORT, "; ".join(self.errors))
+        if refused:
+            return Verdict(BAD_INPUT, "; ".join(
+                f"VM {event.name} was not started: {event.detail}" for event in refused)
+                + "".join(f"; {error}" for error in self.errors))
         if timed_out:
             waiting = running + missing
             return Verdict(TIMEOUT, "the time limit was reached; "
