@@ -152,6 +152,8 @@ void reflect(Vcpu& vcpu, const ExitInformation& information) {
   const std::uint64_t pat = keeps_pat ? vcpu.vmcs().read(fields::kGuestPat) : 0;
   write_exit_information(vmcs12, information);
   if (!failed) {
+    // An event of L1's can end L2's run before the hardware began it: to L1 it was entered.
+    entry_succeeded(vcpu);
     save_state_of_l2(vcpu, vmcs12, *engine.vmcs02);
     if (!store_msr_area(vcpu, vmcs12.read(fields::kExitMsrStoreAddress),
                         vmcs12.read(fields::kExitMsrStoreCount))) {
