@@ -8,6 +8,7 @@
 #include "hv/tlb.hpp"
 #include "hv/vm.hpp"
 #include "hv/vmx_machine.hpp"
+#include "vmx/l0_controls.hpp"
 
 namespace archelon::hv {
 

@@ -29,8 +29,4 @@ void write_host_state(vmx::native::Vmcs& vmcs);
 // What L0 needs in every VMCS02 and writes into VMCS01.
 [[nodiscard]] vmx::L0Policy l0_policy(std::uint64_t tsc_offset);
 
-// Exceptions that L0 takes from every guest: each can otherwise be delivered for ever without an
-// instruction or an interrupt in between.
-inline constexpr std::uint32_t kL0ExceptionBitmap = (1u << 1) | (1u << 17);  // #DB, #AC
-
 }  // namespace archelon::hv

@@ -44,4 +44,9 @@ inline constexpr ControlRequest kL0Entry{
             entry_controls::kLoadDebugControls,
     .want = 0};
 
+// Exceptions that L0 takes from every guest: each can otherwise be delivered for ever without an
+// instruction or an interrupt in between. No page faults: which of them exit is for L1 to choose.
+inline constexpr std::uint32_t kL0ExceptionBitmap = (1u << 1) | (1u << 17);  // #DB, #AC
+static_assert((kL0ExceptionBitmap & (1u << 14)) == 0);
+
 }  // namespace archelon::vmx

@@ -1,9 +1,10 @@
 #include "vmx/requirements.hpp"
 
-#include <algorithm>
+#include <bit>
 #include <span>
 
 #include "hv/arch/msr.hpp"
+#include "vmx/l0_controls.hpp"
 
 namespace archelon::vmx {
 namespace {
@@ -20,28 +21,20 @@ struct NeededEptVpid {
   std::string_view name;
 };
 
+// Beside those that L0 always sets (l0_controls.hpp).
 constexpr NeededControl kHardControls[] = {
-    {ControlWord::kPin, pin::kExternalInterruptExiting},
-    {ControlWord::kPin, pin::kNmiExiting},
     {ControlWord::kPin, pin::kVirtualNmis},
     {ControlWord::kPrimary, primary::kInterruptWindowExiting},
     {ControlWord::kPrimary, primary::kNmiWindowExiting},
-    {ControlWord::kPrimary, primary::kTscOffsetting},
-    {ControlWord::kPrimary, primary::kHltExiting},
-    {ControlWord::kPrimary, primary::kUnconditionalIoExiting},
-    {ControlWord::kPrimary, primary::kMsrBitmaps},
-    {ControlWord::kPrimary, primary::kActivateSecondary},
-    {ControlWord::kSecondary, secondary::kEnableEpt},
-    {ControlWord::kSecondary, secondary::kUnrestrictedGuest},
-    {ControlWord::kExit, exit_controls::kHostAddressSpaceSize},
-    {ControlWord::kExit, exit_controls::kAckInterruptOnExit},
-    {ControlWord::kExit, exit_controls::kSavePat},
-    {ControlWord::kExit, exit_controls::kLoadPat},
-    {ControlWord::kExit, exit_controls::kSaveEfer},
-    {ControlWord::kExit, exit_controls::kLoadEfer},
     {ControlWord::kEntry, entry_controls::kIa32eModeGuest},
-    {ControlWord::kEntry, entry_controls::kLoadPat},
-    {ControlWord::kEntry, entry_controls::kLoadEfer},
+};
+
+constexpr NeededControl kAlwaysSet[] = {
+    {ControlWord::kPin, kL0Pin.must},
+    {ControlWord::kPrimary, kL0Primary.must},
+    {ControlWord::kSecondary, kL0Secondary.must},
+    {ControlWord::kExit, kL0Exit.must},
+    {ControlWord::kEntry, kL0Entry.must},
 };
 
 constexpr NeededEptVpid kHardEpt[] = {
@@ -79,8 +72,17 @@ constexpr NeededEptVpid kOptionalEptVpid[] = {
     {ept_vpid::kInvvpid | ept_vpid::kInvvpidAll, "INVVPID of all contexts"},
 };
 
-// The lists together fit in RequirementNames: 3 + 21 + 4 and 15 + 8 names.
-static_assert(std::size(kHardControls) + std::size(kHardEpt) + 4 <= RequirementNames::capacity());
+// The hard lists together fit in RequirementNames, with two names of the VMCS regions.
+constexpr std::size_t kMostMissing = [] {
+  std::size_t count = 2 + std::size(kHardControls) + std::size(kHardEpt);
+  for (const NeededControl& control : kAlwaysSet) {
+    count += static_cast<std::size_t>(std::popcount(control.mask));
+  }
+  return count;
+}();
+static_assert(kMostMissing <= RequirementNames::capacity());
+static_assert(std::size(kOptionalControls) + std::size(kOptionalEptVpid) <=
+              RequirementNames::capacity());
 
 void add(RequirementNames& names, std::string_view name) {
   static_cast<void>(names.push_back(name));
@@ -89,8 +91,9 @@ void add(RequirementNames& names, std::string_view name) {
 void add_missing(RequirementNames& names, const Capabilities& caps,
                  std::span<const NeededControl> needed) {
   for (const NeededControl& control : needed) {
-    if (!caps.control(control.word).can_set(control.mask)) {
-      add(names, control_name(control.word, control.mask));
+    for (std::uint64_t missing = control.mask & ~caps.control(control.word).may; missing != 0;
+         missing &= missing - 1) {
+      add(names, control_name(control.word, missing));
     }
   }
 }
@@ -124,6 +127,7 @@ RequirementNames missing_requirements(const Capabilities& caps, std::uint64_t fe
   if ((caps[msr::kVmxBasic] & basic::kAddresses32Bit) != 0) {
     add(names, "VMCS regions above 4 GiB");
   }
+  add_missing(names, caps, kAlwaysSet);
   add_missing(names, caps, kHardControls);
   add_missing(names, caps, kHardEpt);
   return names;
