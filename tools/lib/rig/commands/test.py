@@ -82,6 +82,8 @@ def main(arguments):
     if given.list:
         print("\n".join(job.name for job in _system_jobs("", True, Report())))
         return 0
+    if given.all:
+        subprocess.run([str(paths.ROOT / "tools" / "setup"), "--quiet", "--all"], check=True)
     report = Report()
     if given.what in (None, "unit"):
         _unit(report, given.all)
