@@ -33,10 +33,9 @@ inline constexpr std::uint32_t kPrimaryFromL1 =
     primary::kCr8LoadExiting | primary::kCr8StoreExiting | primary::kTprShadow |
     primary::kMovDrExiting | primary::kMonitorExiting | primary::kPauseExiting;
 inline constexpr std::uint32_t kSecondaryFromL1 =
-    secondary::kVirtualizeApicAccesses | secondary::kDescriptorTableExiting |
-    secondary::kEnableRdtscp | secondary::kWbinvdExiting | secondary::kUnrestrictedGuest |
-    secondary::kPauseLoopExiting | secondary::kRdrandExiting | secondary::kEnableInvpcid |
-    secondary::kRdseedExiting | secondary::kEnableXsaves;
+    secondary::kDescriptorTableExiting | secondary::kEnableRdtscp | secondary::kWbinvdExiting |
+    secondary::kUnrestrictedGuest | secondary::kPauseLoopExiting | secondary::kRdrandExiting |
+    secondary::kEnableInvpcid | secondary::kRdseedExiting | secondary::kEnableXsaves;
 // L0's own secondary controls that are features for the guest rather than intercepts: L2 has them
 // only from its L1.
 inline constexpr std::uint32_t kL2Features = secondary::kEnableRdtscp | secondary::kEnableInvpcid |
@@ -116,8 +115,8 @@ struct ControlRegister {
   }
   // VMCS12's register after L2 ran: bits that the hardware holds, and of the owned ones what L1
   // keeps masked (L2 could not change it) or L0's emulation left in the shadow.
-  [[nodiscard]] constexpr std::uint64_t register12(std::uint64_t hardware02,
-                                                   std::uint64_t shadow02, std::uint64_t mask12,
+  [[nodiscard]] constexpr std::uint64_t register12(std::uint64_t hardware02, std::uint64_t shadow02,
+                                                   std::uint64_t mask12,
                                                    std::uint64_t before12) const {
     return (hardware02 & ~owned) | (before12 & owned & mask12) | (shadow02 & owned & ~mask12);
   }

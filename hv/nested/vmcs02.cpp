@@ -83,10 +83,6 @@ void write_controls(Vcpu& vcpu, Vmcs12& vmcs12, Vmcs02& vmcs02) {
                page_of_l1(vcpu, vmcs12.read(fields::kVirtualApicAddress)));
     vmcs.write(fields::kTprThreshold, vmcs12.read(fields::kTprThreshold));
   }
-  if ((merged.secondary & secondary::kVirtualizeApicAccesses) != 0) {
-    vmcs.write(fields::kApicAccessAddress,
-               page_of_l1(vcpu, vmcs12.read(fields::kApicAccessAddress)));
-  }
   if ((merged.secondary & secondary::kPauseLoopExiting) != 0) {
     vmcs.write(fields::kPleGap, vmcs12.read(fields::kPleGap));
     vmcs.write(fields::kPleWindow, vmcs12.read(fields::kPleWindow));
