@@ -93,11 +93,11 @@ TEST_CASE("a control register as the CPU, L1 and L2 have it") {
   // Bits 7:4 are L0's, which keeps bit 4 set; L1 masks bits 5 and 1.
   constexpr ControlRegister kRule{.owned = 0xf0, .fixed = 0x10};
   constexpr std::uint64_t kMask = 0x22;
-  constexpr std::uint64_t kShadow = 0x20;
-  constexpr std::uint64_t kRegister = 0xc3;
+  constexpr std::uint64_t kShadow = 0x1c;
+  constexpr std::uint64_t kRegister = 0xe3;
   CHECK(kRule.hardware(kRegister) == 0x13);
-  CHECK(kRule.shadow(kRegister, kMask, kShadow) == 0xe1);
-  CHECK(kRule.register12(0x13, 0xe1, kMask, kRegister) == kRegister);
+  CHECK(kRule.shadow(kRegister, kMask, kShadow) == 0xc1);
+  CHECK(kRule.register12(0x13, 0xc1, kMask, kRegister) == kRegister);
   // L2 cleared bit 0 itself, and bit 7 by L0's hand.
-  CHECK(kRule.register12(0x12, 0x61, kMask, kRegister) == 0x42);
+  CHECK(kRule.register12(0x12, 0x41, kMask, kRegister) == 0x62);
 }
